@@ -1,0 +1,131 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestReadReportsEveryFaultWithLineAndPath(t *testing.T) {
+	in := `name: Mosquitto
+image:
+  packages: [mosquitto-clients]
+  colour: red
+listeners:
+  - {name: mqtt, port: 80}
+  - name: mqtts
+    port: eight
+    tls: true
+  - {name: again, port: 9001}
+  - {name: again, port: 9001}
+tls:
+  source: ""
+users: []
+deploy:
+  host: not a host
+`
+	want := []string{
+		`x.yaml:1: name: "Mosquitto" is no name`,
+		`x.yaml:3: image.packages: lacks "mosquitto"`,
+		`x.yaml:4: image.colour: there is no such setting`,
+		`x.yaml:6: listeners[0].port: 80 is not between 1024 and 65535`,
+		"x.yaml:8: listeners[1].port: wants a whole number, not text `eight`",
+		`x.yaml:9: listeners[1].tls: needs a certificate`,
+		`x.yaml:11: listeners[3].port: 9001 is listeners[2]'s port already`,
+		`x.yaml:11: listeners[3].name: "again" is listeners[2]'s name already`,
+		`x.yaml:14: users: is empty and allowAnonymous is false`,
+		`x.yaml:16: deploy.host: "not a host" is no host name`,
+	}
+	_, err := Read("x.yaml", []byte(in))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	got := strings.Split(err.Error(), "\n")
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(got):
+			t.Errorf("missing: %s", want[i])
+		case i >= len(want):
+			t.Errorf("too many: %s", got[i])
+		case !strings.HasPrefix(got[i], want[i]):
+			t.Errorf("got  %s\nwant %s", got[i], want[i])
+		}
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ in, want string }{
+		"no YAML":        {"a: [", "x.yaml:"},
+		"two documents":  {"name: a\n---\nname: b\n", "more than one document"},
+		"a list":         {"- a\n", "x.yaml:1"},
+		"same key twice": {"name: a\nname: b\n", "already defined"},
+		"probes' user":   {"users: [{name: health}]\n", "users[0].name"},
+		"ACL":            {"users: [{name: a, acl: ['rw #']}]\n", "users[0].acl[0]"},
+		"files, no key":  {"tls: {source: files, ca: a, cert: b}\n", "tls.key"},
+		"key type":       {"tls: {keyType: dsa}\n", "tls.keyType"},
+		"colon in user":  {"users: [{name: 'a:b'}]\n", "users[0].name"},
+		"# before user":  {"users: [{name: '#a'}]\n", "users[0].name"},
+		"memory":         {"deploy: {memory: lots}\n", "deploy.memory"},
+	} {
+		_, err := Read("x.yaml", []byte(c.in))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q in it", name, err, c.want)
+		}
+	}
+}
+
+func TestReadOfNothingIsDefault(t *testing.T) {
+	for _, in := range []string{"", "# nothing\n", "---\n", "name: mosquitto\n"} {
+		got, err := Read("x.yaml", []byte(in))
+		if err != nil || !reflect.DeepEqual(got, Default()) {
+			t.Errorf("%q: %+v, %v", in, got, err)
+		}
+	}
+}
+
+func TestExampleIsDefault(t *testing.T) {
+	got, err := Read("mosqbuild.yaml", Example())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Printed, an empty list and none at all are the same.
+	if got, want := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", Default()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	// Whatever is commented out must be right too, once it is not.
+	all := strings.NewReplacer("# - ", "- ", "#   acl", "  acl").Replace(string(Example()))
+	if _, err := Read("mosqbuild.yaml", []byte(all)); err != nil {
+		t.Errorf("with the comments taken off: %v", err)
+	}
+}
+
+func TestServerHosts(t *testing.T) {
+	c := Default()
+	c.Deploy.Namespace, c.Deploy.Host = "iot", "mqtt.example.com"
+	c.TLS.Hosts = []string{"LOCALHOST", "10.0.0.1"}
+	want := []string{"localhost", "127.0.0.1", "::1", "mosquitto", "mosquitto-tls",
+		"mosquitto.iot", "mosquitto.iot.svc", "mosquitto.iot.svc.cluster.local",
+		"mosquitto-tls.iot", "mosquitto-tls.iot.svc", "mosquitto-tls.iot.svc.cluster.local",
+		"mqtt.example.com", "10.0.0.1"}
+	if got := c.ServerHosts(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(Example())
+	f.Add([]byte("name: [a]\nlisteners: {a: 1}\n"))
+	f.Add([]byte("a: &a [*a]\n"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		cfg, err := Read("x", in)
+		var p Problem
+		if err == nil && len(cfg.Validate()) > 0 {
+			t.Errorf("accepted with %v", cfg.Validate())
+		}
+		if err != nil && !errors.As(err, &p) {
+			t.Errorf("%v is no Problem", err)
+		}
+	})
+}

@@ -1,0 +1,95 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	dnsLabel   = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
+	hostName   = regexp.MustCompile(`^(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`)
+	userName   = regexp.MustCompile(`^[^#:\s\pC]([^:\pC]*[^:\s\pC])?$`)
+	quantity   = regexp.MustCompile(`^[1-9][0-9]*(k|M|G|Ki|Mi|Gi)?$`)
+	accessRule = regexp.MustCompile(`^(read|write|readwrite|deny) \S(.*\S)?$`)
+	keyTypes   = []string{"ecdsa-p256", "rsa:2048", "rsa:3072", "rsa:4096"}
+)
+
+// maxName leaves room for "-tls" and "-auth" in a Service's 63 bytes.
+const maxName = 63 - len("-auth")
+
+// Validate reports every fault of c, each a Problem without file and line.
+func (c Config) Validate() []Problem { return c.problems() }
+
+func (c Config) problems() []Problem {
+	var v problems
+	v.check(dnsLabel.MatchString(c.Name) && len(c.Name) <= maxName, "name", "%q is no name for a Kubernetes object: lower case letters, digits and dashes, a letter first, at most %d bytes", c.Name, maxName)
+	v.check(len(c.Image.Repositories) > 0, "image.repositories", "is empty; packages come from an apk repository, such as %s", DefaultRepository)
+	v.check(slices.Contains(c.Image.Packages, "mosquitto"), "image.packages", "lacks %q, the broker itself", "mosquitto")
+	c.checkListeners(&v)
+	c.checkTLS(&v)
+	c.checkUsers(&v)
+	if ns := c.Deploy.Namespace; ns != "" {
+		v.check(dnsLabel.MatchString(ns) && len(ns) <= 63, "deploy.namespace", "%q is no namespace: lower case letters, digits and dashes, at most 63 bytes", ns)
+	}
+	if h := c.Deploy.Host; h != "" {
+		v.check(validHost(h) && net.ParseIP(h) == nil, "deploy.host", "%q is no host name; a Route is found by name alone", h)
+	}
+	v.check(quantity.MatchString(c.Deploy.Memory), "deploy.memory", "%q is no quantity of memory, such as 64Mi", c.Deploy.Memory)
+	return v
+}
+
+func (c Config) checkListeners(v *problems) {
+	v.check(len(c.Listeners) > 0, "listeners", "is empty; a broker needs one")
+	for i, l := range c.Listeners {
+		at := fmt.Sprintf("listeners[%d]", i)
+		v.check(dnsLabel.MatchString(l.Name) && len(l.Name) <= 15, at+".name", "%q is no name for a port: lower case letters, digits and dashes, at most 15 bytes", l.Name)
+		v.check(l.Port >= 1024 && l.Port <= 65535, at+".port", "%d is not between 1024 and 65535; an arbitrary uid can open no lower port, a Service can map one", l.Port)
+		for j, other := range c.Listeners[:i] {
+			v.check(l.Port != other.Port, at+".port", "%d is listeners[%d]'s port already", l.Port, j)
+			v.check(l.Name != other.Name, at+".name", "%q is listeners[%d]'s name already", l.Name, j)
+		}
+		v.check(!l.TLS || c.TLS.Source != "", at+".tls", "needs a certificate; set tls.source to %s or %s", SourceGenerate, SourceFiles)
+	}
+}
+
+func (c Config) checkTLS(v *problems) {
+	t := c.TLS
+	v.check(slices.Contains([]string{"", SourceGenerate, SourceFiles}, t.Source), "tls.source", "%q is neither %s nor %s", t.Source, SourceGenerate, SourceFiles)
+	for _, f := range []struct{ path, value string }{{"tls.ca", t.CA}, {"tls.cert", t.Cert}, {"tls.key", t.Key}} {
+		v.check((f.value != "") == (t.Source == SourceFiles), f.path, "goes with tls.source: %s, and must be there with it", SourceFiles)
+	}
+	v.check(slices.Contains(keyTypes, t.KeyType), "tls.keyType", "%q is none of %s", t.KeyType, strings.Join(keyTypes, ", "))
+	for i, h := range t.Hosts {
+		v.check(validHost(h), fmt.Sprintf("tls.hosts[%d]", i), "%q is neither a host name nor an address", h)
+	}
+}
+
+func (c Config) checkUsers(v *problems) {
+	v.check(len(c.Users) > 0 || c.AllowAnonymous, "users", "is empty and allowAnonymous is false: nobody could log in")
+	for i, u := range c.Users {
+		at := fmt.Sprintf("users[%d]", i)
+		v.check(userName.MatchString(u.Name), at+".name", "%q is no user name: no colon, no control characters, no # in front, no blanks around", u.Name)
+		v.check(u.Name != HealthUser, at+".name", "%q is the probes' own user", HealthUser)
+		for j, other := range c.Users[:i] {
+			v.check(u.Name != other.Name, at+".name", "%q is users[%d]'s name already", u.Name, j)
+		}
+		for j, rule := range u.ACL {
+			v.check(accessRule.MatchString(rule), fmt.Sprintf("%s.acl[%d]", at, j), "%q is no rule: read, write, readwrite or deny, a space, and a topic", rule)
+		}
+	}
+}
+
+func validHost(h string) bool {
+	return net.ParseIP(h) != nil || len(h) <= 253 && hostName.MatchString(h)
+}
+
+type problems []Problem
+
+func (v *problems) check(ok bool, path, format string, args ...any) {
+	if !ok {
+		*v = append(*v, Problem{Path: path, Text: fmt.Sprintf(format, args...)})
+	}
+}

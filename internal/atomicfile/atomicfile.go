@@ -1,0 +1,76 @@
+// Package atomicfile writes files so that a reader sees the old content or the
+// new, never a part, and so that a failure leaves nothing behind.
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Write replaces the file at path by data, with the permission bits of mode
+// whatever the umask: a temporary file in the same folder is written, synced
+// and renamed, then the folder is synced.
+func Write(path string, data []byte, mode fs.FileMode) error {
+	return Stream(path, mode, func(f *os.File) error {
+		_, err := f.Write(data)
+		return err
+	})
+}
+
+// Stream is Write for content that fill writes to the temporary file itself.
+func Stream(path string, mode fs.FileMode, fill func(*os.File) error) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("writing %q: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("writing %q: %w", path, errors.Join(err, os.Remove(f.Name())))
+		}
+	}()
+	if err := errors.Join(fill(f), f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// Edit replaces the file at path by what change makes of its content (nil
+// where there is no such file), holding an exclusive lock on path + ".lock"
+// meanwhile, so that two edits at once both take effect. An error of change
+// leaves the file as it was.
+func Edit(path string, mode fs.FileMode, change func(old []byte) ([]byte, error)) error {
+	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("locking %q: %w", path, err)
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("locking %q: %w", path, err)
+	}
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading %q: %w", path, err)
+	}
+	data, err := change(old)
+	if err != nil {
+		return err
+	}
+	return Write(path, data, mode)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
