@@ -114,14 +114,13 @@ func (c Config) Listener(tls bool) (Listener, bool) {
 }
 
 // ServerHosts returns every name and address that the server certificate must
-// carry: the loopback ones, the Service's names in the namespace, the Route's
-// host, and TLS.Hosts; each once, in this order.
+// carry: the loopback ones, the names of the TLS Service and of the broker, the
+// Route's host, and TLS.Hosts; each once, in this order.
 func (c Config) ServerHosts() []string {
 	hosts := []string{"localhost", "127.0.0.1", "::1", c.Name, c.Name + "-tls"}
 	if ns := c.Deploy.Namespace; ns != "" {
-		for _, service := range []string{c.Name, c.Name + "-tls"} {
-			hosts = append(hosts, service+"."+ns, service+"."+ns+".svc", service+"."+ns+".svc.cluster.local")
-		}
+		service := c.Name + "-tls." + ns
+		hosts = append(hosts, service, service+".svc", service+".svc.cluster.local")
 	}
 	if c.Deploy.Host != "" {
 		hosts = append(hosts, c.Deploy.Host)

@@ -106,7 +106,6 @@ func TestServerHosts(t *testing.T) {
 	c.Deploy.Namespace, c.Deploy.Host = "iot", "mqtt.example.com"
 	c.TLS.Hosts = []string{"LOCALHOST", "10.0.0.1"}
 	want := []string{"localhost", "127.0.0.1", "::1", "mosquitto", "mosquitto-tls",
-		"mosquitto.iot", "mosquitto.iot.svc", "mosquitto.iot.svc.cluster.local",
 		"mosquitto-tls.iot", "mosquitto-tls.iot.svc", "mosquitto-tls.iot.svc.cluster.local",
 		"mqtt.example.com", "10.0.0.1"}
 	if got := c.ServerHosts(); !reflect.DeepEqual(got, want) {

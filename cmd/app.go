@@ -1,0 +1,91 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/state"
+)
+
+// configFile is the name of the configuration unless --config gives another.
+const configFile = "mosqbuild.yaml"
+
+// app is what every command shares.
+type app struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Config   string // --config; "" is mosqbuild.yaml where it exists
+	State    string // --state; "" is .mosqbuild beside the configuration
+	Quiet    bool   // --quiet: no progress
+}
+
+// config reads mosqbuild.yaml, or the defaults where there is none.
+func (a *app) config() (config.Config, error) {
+	path, required := a.Config, true
+	if path == "" {
+		path, required = configFile, false
+	}
+	cfg, err := config.Load(path, required)
+	if err == nil {
+		return cfg, nil
+	}
+	if problem := (config.Problem{}); errors.As(err, &problem) {
+		err = fault.Hint(err, "each setting is explained in what this prints: mosqbuild init --stdout")
+	}
+	return cfg, fault.With(fault.Usage, err)
+}
+
+// base is the folder that paths in mosqbuild.yaml are relative to.
+func (a *app) base() string { return filepath.Dir(a.Config) }
+
+// state is the folder of what is made and kept.
+func (a *app) state() state.Dir {
+	if a.State != "" {
+		return state.Dir{Path: a.State}
+	}
+	return state.Dir{Path: filepath.Join(a.base(), state.DirName)}
+}
+
+// progress tells the person at the terminal what goes on.
+func (a *app) progress(format string, args ...any) {
+	if !a.Quiet {
+		a.note(format, args...)
+	}
+}
+
+// note says what must be known even with --quiet.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintf(a.Err, "mosqbuild: "+format+"\n", args...)
+}
+
+// created is SOURCE_DATE_EPOCH, or 1970: what is built must not depend on when.
+func created() (time.Time, error) {
+	s := os.Getenv("SOURCE_DATE_EPOCH")
+	if s == "" {
+		return time.Unix(0, 0).UTC(), nil
+	}
+	seconds, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || seconds < 0 {
+		return time.Time{}, fault.With(fault.Usage, fmt.Errorf("SOURCE_DATE_EPOCH %q is no number of seconds since 1970", s))
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}
+
+// cacheDir is the folder for what can be made again.
+func cacheDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "mosqbuild"), fault.Hint(err, "set XDG_CACHE_HOME")
+}
+
+// keyDir is the folder for the key that local packages are signed with.
+func keyDir() (string, error) {
+	dir, err := os.UserConfigDir()
+	return filepath.Join(dir, "mosqbuild"), fault.Hint(err, "set XDG_CONFIG_HOME")
+}

@@ -1,0 +1,113 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// Main runs the command line args and returns the exit code. Cancelling ctx
+// ends whatever runs; nothing half-made is left.
+func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	a := &app{In: in, Out: out, Err: errOut}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	ran, err := root.ExecuteContextC(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = fault.With(fault.Interrupted, errors.New("interrupted"))
+	}
+	report(errOut, ran, err)
+	return int(fault.CodeOf(err))
+}
+
+const rootLong = `mosqbuild takes you from nothing to a running, hardened Mosquitto broker.
+
+  mosqbuild image build            assemble the image: no daemon, no root
+  mosqbuild run                    try it under podman
+  mosqbuild image push REF         push it to a registry
+  mosqbuild render | oc apply -f - deploy it
+
+Every command works without a configuration; "mosqbuild init" writes one to
+change. What is made once is kept beside it, in .mosqbuild.
+
+Exit codes: 0 done; 1 failed; 2 wrong flag, argument or mosqbuild.yaml; 3 a
+package, index or signature was refused; 4 a repository, registry or broker
+did not answer or said no; 5 a check found a fault; 130 interrupted.`
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "mosqbuild",
+		Short:         "Build, try and deploy a hardened Mosquitto broker",
+		Long:          rootLong,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetVersionTemplate("mosqbuild {{.Version}}\n")
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.Config, "config", "", "configuration `file` (default: mosqbuild.yaml where there is one)")
+	flags.StringVar(&a.State, "state", "", "`folder` of what is made and kept (default: .mosqbuild beside the configuration)")
+	flags.BoolVarP(&a.Quiet, "quiet", "q", false, "no progress on stderr")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fault.With(fault.Usage, fault.Hint(err, "run: %s --help", c.CommandPath()))
+	})
+	root.AddCommand(newInit(a))
+	usageErrors(root)
+	return root
+}
+
+// usageErrors gives wrong arguments the exit code of wrong flags.
+func usageErrors(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return fault.With(fault.Usage, fault.Hint(err, "run: %s --help", c.CommandPath()))
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		usageErrors(sub)
+	}
+}
+
+// report prints an error and its hint, as JSON where that was asked for.
+func report(w io.Writer, ran *cobra.Command, err error) {
+	if err == nil {
+		return
+	}
+	hint := fault.HintOf(err)
+	if f := ran.Flags().Lookup("format"); f != nil && f.Value.String() == "json" {
+		// Nothing is left to do where even this write fails.
+		_ = json.NewEncoder(w).Encode(map[string]any{"error": err.Error(), "hint": hint, "code": fault.CodeOf(err)})
+		return
+	}
+	for line := range strings.Lines(strings.TrimSuffix(err.Error(), "\n")) {
+		fmt.Fprintf(w, "mosqbuild: error: %s\n", strings.TrimSuffix(line, "\n"))
+	}
+	if hint != "" {
+		fmt.Fprintf(w, "mosqbuild: hint: %s\n", hint)
+	}
+}
+
+// version is the module's version, or the revision it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
