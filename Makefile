@@ -1,0 +1,41 @@
+# make demo and make test each do their own set-up; the rest is for working on
+# the project.
+SHELL := /bin/sh
+export CGO_ENABLED ?= 0
+
+TOOL := go tool -modfile=testing/tools/go.mod
+# What builds packages from source, and what the tests run against.
+BUILD_DEBS := gcc libc6-dev make dpkg-dev xz-utils perl patch linux-libc-dev python3
+RUN_DEBS := podman runc conmon netavark aardvark-dns uidmap slirp4netns fuse-overlayfs mosquitto-clients ca-certificates curl
+TEST_DEBS := $(BUILD_DEBS) $(RUN_DEBS) mosquitto skopeo buildah docker-registry openssl iproute2
+
+.PHONY: build demo demo-stop test lint bench clean
+
+build: bin/mosqbuild
+
+bin/mosqbuild: FORCE
+	go build -trimpath -o $@ ./cmd/mosqbuild
+FORCE:
+
+demo: ## build an image, run it, use it, push it, print its manifests
+	@testing/install.sh $(RUN_DEBS) docker-registry
+	@BUILD_DEBS="$(BUILD_DEBS)" testing/demo.sh
+
+demo-stop: ## end the broker that the demo left running
+	@testing/demo.sh stop
+
+test: lint ## every test, the end-to-end ones included
+	@testing/install.sh $(TEST_DEBS)
+	@testing/test.sh
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; } >&2
+	go vet ./...
+	$(TOOL) staticcheck ./...
+
+bench: build ## times and sizes against peers, as ratios of one run
+	@testing/install.sh $(TEST_DEBS)
+	go run ./testing/bench
+
+clean:
+	rm -rf bin

@@ -1,0 +1,80 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+func TestWriteSetsTheModeWhateverTheUmask(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077))
+	path := filepath.Join(t.TempDir(), "f")
+	for _, mode := range []os.FileMode{0o644, 0o600} {
+		if err := Write(path, []byte(mode.String()), mode); err != nil {
+			t.Fatal(err)
+		}
+		st, err := os.Stat(path)
+		if err != nil || st.Mode() != mode {
+			t.Errorf("mode %v, %v, want %v", st.Mode(), err, mode)
+		}
+	}
+	if data, _ := os.ReadFile(path); string(data) != os.FileMode(0o600).String() {
+		t.Errorf("holds %q", data)
+	}
+}
+
+func TestFailureLeavesTheOldFileAndNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := Write(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	boom := errors.New("boom")
+	err := Stream(path, 0o600, func(f *os.File) error {
+		_, _ = f.WriteString("half")
+		return boom
+	})
+	if !errors.Is(err, boom) || !strings.Contains(err.Error(), path) {
+		t.Errorf("%v, want %v with the path", err, boom)
+	}
+	if err := Edit(path, 0o600, func([]byte) ([]byte, error) { return nil, boom }); !errors.Is(err, boom) {
+		t.Errorf("Edit: %v", err)
+	}
+	if data, _ := os.ReadFile(path); string(data) != "old" {
+		t.Errorf("holds %q", data)
+	}
+	// A folder at the target's place makes the rename fail, after everything else.
+	if err := os.MkdirAll(filepath.Join(dir, "d", "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(filepath.Join(dir, "d"), nil, 0o600); err == nil {
+		t.Error("a folder was replaced")
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, ".*"))
+	if len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestEditsAtOnceAllTakeEffect(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	var wait sync.WaitGroup
+	for i := range 50 {
+		wait.Go(func() {
+			err := Edit(path, 0o600, func(old []byte) ([]byte, error) { return fmt.Appendf(old, "%d\n", i), nil })
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	data, _ := os.ReadFile(path)
+	if n := strings.Count(string(data), "\n"); n != 50 {
+		t.Errorf("%d of 50 edits are in the file", n)
+	}
+}

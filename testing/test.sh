@@ -1,0 +1,14 @@
+#!/bin/sh
+# Runs every test. The packages that the end-to-end suites need are built from
+# source first, or found in the user's cache.
+set -eu
+cd "$(dirname "$0")/.."
+
+CGO_ENABLED=0 go build ./...
+CGO_ENABLED=1 go build ./...
+go build -trimpath -o bin/mosqbuild ./cmd/mosqbuild
+bin/mosqbuild packages build >/dev/null
+
+# Nothing that CI can install may be missing there without failing.
+[ -z "${CI:-}" ] || export MOSQBUILD_REQUIRE=1
+go tool -modfile=testing/tools/go.mod gotestsum --format "${GOTESTSUM_FORMAT:-pkgname}" -- -timeout 20m ./... "$@"
