@@ -44,11 +44,11 @@ func Stream(path string, mode fs.FileMode, fill func(*os.File) error) (err error
 }
 
 // Edit replaces the file at path by what change makes of its content (nil
-// where there is no such file), holding an exclusive lock on path + ".lock"
+// where there is no such file), holding an exclusive lock on the folder
 // meanwhile, so that two edits at once both take effect. An error of change
 // leaves the file as it was.
 func Edit(path string, mode fs.FileMode, change func(old []byte) ([]byte, error)) error {
-	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return fmt.Errorf("locking %q: %w", path, err)
 	}
