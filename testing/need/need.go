@@ -14,7 +14,7 @@ func Program(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		if _, err := exec.LookPath(name); err != nil {
-			unmet(t, "%s is not installed", name)
+			Unmet(t, "%s is not installed", name)
 		}
 	}
 }
@@ -23,7 +23,7 @@ func Program(t testing.TB, names ...string) {
 func Root(t testing.TB) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		unmet(t, "this needs root")
+		Unmet(t, "this needs root")
 	}
 }
 
@@ -41,7 +41,8 @@ func File(t testing.TB, variable, what string) string {
 	return path
 }
 
-func unmet(t testing.TB, format string, args ...any) {
+// Unmet skips t for the reason given, or fails it where MOSQBUILD_REQUIRE is set.
+func Unmet(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("MOSQBUILD_REQUIRE") != "" {
 		t.Fatalf(format, args...)
