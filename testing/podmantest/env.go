@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,9 +102,10 @@ func (e *Env) remove(t testing.TB) {
 	}
 }
 
-// EchoImage makes an image whose program reports who it runs as and answers on
-// ports (see the command echo), and returns its name.
-func (e *Env) EchoImage(t testing.TB) string {
+// EchoImage makes an image whose program reports who it runs as and, unless
+// there are none, answers on the ports (see the command echo); it returns the
+// image's name.
+func (e *Env) EchoImage(t testing.TB, ports ...string) string {
 	t.Helper()
 	program := filepath.Join(e.Dir, "echo")
 	build := exec.Command("go", "build", "-o", program, "github.com/mosqbuild/mosqbuild/testing/podmantest/echo")
@@ -128,7 +130,11 @@ func (e *Env) EchoImage(t testing.TB) string {
 		t.Fatal(err)
 	}
 	const name = "localhost/echo:latest"
-	c := e.Command(t.Context(), "import", "--change", `ENTRYPOINT ["/echo"]`, "-", name)
+	entrypoint, err := json.Marshal(append([]string{"/echo"}, ports...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := e.Command(t.Context(), "import", "--change", "ENTRYPOINT "+string(entrypoint), "-", name)
 	c.Stdin = &archive
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("podman import: %v\n%s", err, out)
