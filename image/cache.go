@@ -1,0 +1,205 @@
+package image
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/mosqbuild/mosqbuild/packages"
+)
+
+// cacheFormat is part of every cache key. Raise it when the same lock would
+// give other bytes: a change to writeTar, or a compressor that packs otherwise
+// (TestCompressorIsPinned notices).
+const cacheFormat = 1
+
+// cacheKeep is how many packages layers stay in the cache.
+const cacheKeep = 12
+
+// cached describes a packages layer in the cache; it is only ever read
+// together with its own checksum.
+type cached struct {
+	Digest, DiffID v1.Hash
+	Size           int64
+	Base           accounts
+}
+
+// packagesLayer returns the layer of the packages and the accounts they bring.
+func packagesLayer(ctx context.Context, s Spec) (*layer, accounts, error) {
+	if s.Cache == "" {
+		entries, base, err := load(ctx, s)
+		if err != nil {
+			return nil, base, err
+		}
+		l, err := memoryLayer(ctx, entries, s.Created)
+		return l, base, err
+	}
+	c := layerCache{filepath.Join(s.Cache, "layers"), cacheKey(s)}
+	if l, base, err := c.read(); err == nil {
+		return l, base, nil
+	}
+	// Whatever was wrong with the cached layer, making it anew mends it.
+	entries, base, err := load(ctx, s)
+	if err != nil {
+		return nil, base, err
+	}
+	l, err := c.write(ctx, entries, base, s.Created)
+	if err != nil {
+		return nil, base, fmt.Errorf("caching the packages layer in %q: %w", c.dir, err)
+	}
+	return l, base, nil
+}
+
+func load(ctx context.Context, s Spec) ([]packages.Entry, accounts, error) {
+	tree, err := s.Tree(ctx)
+	if err != nil {
+		return nil, accounts{}, err
+	}
+	entries := tree.Entries()
+	base, err := accountsOf(entries)
+	return entries, base, err
+}
+
+func cacheKey(s Spec) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "format %d gzip %d/%d created %d lock %s", cacheFormat, gzipLevel, gzipBlock, s.Created.Unix(), s.Lock.Digest())
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// layerCache is one entry of the cache: KEY.tar.gz and, written after it and
+// with its checksum, KEY.json. Two builds at once write the same bytes.
+type layerCache struct{ dir, key string }
+
+func (c layerCache) blob() string { return filepath.Join(c.dir, c.key+".tar.gz") }
+func (c layerCache) info() string { return filepath.Join(c.dir, c.key+".json") }
+
+// read returns the cached layer after reading all of it once: a file cut short
+// or overwritten is an error, as is one that isn't there.
+func (c layerCache) read() (*layer, accounts, error) {
+	data, err := os.ReadFile(c.info())
+	if err != nil {
+		return nil, accounts{}, err
+	}
+	if len(data) < 65 || string(data[:64]) != hexSum(data[65:]) {
+		return nil, accounts{}, fmt.Errorf("reading %q: checksum differs", c.info())
+	}
+	var meta cached
+	if err := json.Unmarshal(data[65:], &meta); err != nil {
+		return nil, accounts{}, fmt.Errorf("reading %q: %w", c.info(), err)
+	}
+	f, err := os.Open(c.blob())
+	if err != nil {
+		return nil, accounts{}, err
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, accounts{}, err
+	}
+	if n != meta.Size || sum(h) != meta.Digest {
+		return nil, accounts{}, fmt.Errorf("reading %q: checksum differs", c.blob())
+	}
+	return &layer{digest: meta.Digest, diffID: meta.DiffID, size: meta.Size, open: c.open}, meta.Base, nil
+}
+
+func (c layerCache) open() (io.ReadCloser, error) { return os.Open(c.blob()) }
+
+func (c layerCache) write(ctx context.Context, entries []packages.Entry, base accounts, created time.Time) (*layer, error) {
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return nil, err
+	}
+	var l *layer
+	err := replace(c.blob(), publicMode, func(w io.Writer) (err error) {
+		l, err = writeLayer(ctx, w, entries, created)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.open = c.open
+	meta, err := json.Marshal(cached{l.digest, l.diffID, l.size, base})
+	if err != nil {
+		return nil, err
+	}
+	err = replace(c.info(), publicMode, func(w io.Writer) error {
+		_, err := io.WriteString(w, hexSum(meta)+"\n"+string(meta))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l, c.prune()
+}
+
+// prune removes all but the layers written last.
+func (c layerCache) prune() error {
+	infos, err := filepath.Glob(filepath.Join(c.dir, "*.json"))
+	if err != nil || len(infos) <= cacheKeep {
+		return err
+	}
+	written := map[string]time.Time{}
+	for _, p := range infos {
+		if st, err := os.Stat(p); err == nil {
+			written[p] = st.ModTime()
+		}
+	}
+	for _, p := range oldest(written, len(infos)-cacheKeep) {
+		blob := p[:len(p)-len(".json")] + ".tar.gz"
+		if err := errors.Join(removeIfThere(p), removeIfThere(blob)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// replace is atomicfile.Stream without the syncs, for what is checked by digest
+// whenever it is read and can be made anew: a cache or a layout after a power
+// cut.
+func replace(path string, mode fs.FileMode, fill func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := errors.Join(fill(f), f.Chmod(mode), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func hexSum(b []byte) string {
+	s := sha256.Sum256(b)
+	return hex.EncodeToString(s[:])
+}
+
+// oldest returns the n paths that were written the longest ago.
+func oldest(written map[string]time.Time, n int) []string {
+	paths := slices.SortedFunc(maps.Keys(written), func(a, b string) int {
+		return cmp.Or(written[a].Compare(written[b]), cmp.Compare(a, b))
+	})
+	return paths[:min(n, len(paths))]
+}

@@ -1,0 +1,200 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"golang.org/x/sys/unix"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// Open returns the image in the OCI layout in dir, its manifest and config
+// checked; layers are read when needed and checked when written or pushed. The
+// error is fs.ErrNotExist where there is no layout.
+func Open(dir string) (Image, error) {
+	img, err := open(dir)
+	if err != nil {
+		err = fmt.Errorf("opening the image in %q: %w", dir, err)
+		return nil, fault.Hint(err, "run: mosqbuild image build")
+	}
+	return img, nil
+}
+
+func open(dir string) (Image, error) {
+	path, err := layout.FromPath(dir)
+	if err != nil {
+		return nil, err
+	}
+	index, err := readIndex(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(index.Manifests) != 1 {
+		return nil, fmt.Errorf("the layout holds %d images, not one", len(index.Manifests))
+	}
+	digest := index.Manifests[0].Digest
+	img, err := path.Image(digest)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := img.RawManifest()
+	if err != nil {
+		return nil, err
+	}
+	if err := verify(digest, raw); err != nil {
+		return nil, err
+	}
+	name, err := img.ConfigName()
+	if err != nil {
+		return nil, err
+	}
+	cf, err := path.Bytes(name)
+	if err != nil {
+		return nil, err
+	}
+	return img, verify(name, cf)
+}
+
+func verify(digest v1.Hash, data []byte) error {
+	if got, _, err := v1.SHA256(bytes.NewReader(data)); err != nil || got != digest {
+		return fmt.Errorf("blob %s: its content has changed", digest)
+	}
+	return nil
+}
+
+func readIndex(dir string) (v1.IndexManifest, error) {
+	var index v1.IndexManifest
+	data, err := os.ReadFile(filepath.Join(dir, indexFile))
+	if err != nil {
+		return index, err
+	}
+	return index, json.Unmarshal(data, &index)
+}
+
+// writeLayout makes dir a layout of this image alone: a new one is built
+// beside it and renamed, in one of ours the index changes last.
+func (c contents) writeLayout(ctx context.Context, dir string) error {
+	switch entries, err := os.ReadDir(dir); {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0:
+		return c.newLayout(ctx, dir)
+	case err != nil:
+		return err
+	}
+	index, err := readIndex(dir)
+	if err != nil {
+		return fault.With(fault.Usage, fmt.Errorf("%q is there and is no OCI layout", dir))
+	}
+	for _, m := range index.Manifests {
+		if m.Annotations[ownAnnotation] == "" {
+			return fault.With(fault.Usage, fmt.Errorf("%q holds an image of another program", dir))
+		}
+	}
+	return c.updateLayout(ctx, dir)
+}
+
+func (c contents) newLayout(ctx context.Context, dir string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(tmp))
+		}
+	}()
+	if err := c.fillLayout(ctx, tmp); err != nil {
+		return err
+	}
+	if c.mode == publicMode {
+		if err := os.Chmod(tmp, 0o755); err != nil {
+			return err
+		}
+	}
+	return os.Rename(tmp, dir)
+}
+
+// updateLayout holds a lock on the folder, since it removes what the index no
+// longer names.
+func (c contents) updateLayout(ctx context.Context, dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("locking %q: %w", dir, err)
+	}
+	if err := c.fillLayout(ctx, dir); err != nil {
+		return err
+	}
+	return c.pruneLayout(dir)
+}
+
+func (c contents) fillLayout(ctx context.Context, dir string) error {
+	blobs := filepath.Join(dir, "blobs", "sha256")
+	if err := os.MkdirAll(blobs, 0o755); err != nil {
+		return err
+	}
+	for _, b := range c.blobs {
+		path := filepath.Join(blobs, b.digest.Hex)
+		if b.isAt(ctx, path) {
+			continue
+		}
+		if err := replace(path, c.mode, func(w io.Writer) error { return b.copyTo(ctx, w) }); err != nil {
+			return err
+		}
+	}
+	for _, f := range []struct{ name, data string }{{layoutFile, layoutContent}, {indexFile, string(c.index)}} {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := replace(filepath.Join(dir, f.name), c.mode, func(w io.Writer) error {
+			_, err := io.WriteString(w, f.data)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isAt says whether the file at path is the blob, by reading it: one that a
+// power cut spoiled is written anew.
+func (b blob) isAt(ctx context.Context, path string) bool {
+	file := blob{b.digest, b.size, func() (io.ReadCloser, error) { return os.Open(path) }}
+	return file.copyTo(ctx, io.Discard) == nil
+}
+
+func (c contents) pruneLayout(dir string) error {
+	blobs := filepath.Join(dir, "blobs", "sha256")
+	entries, err := os.ReadDir(blobs)
+	if err != nil {
+		return err
+	}
+	named := map[string]bool{}
+	for _, b := range c.blobs {
+		named[b.digest.Hex] = true
+	}
+	for _, e := range entries {
+		if !named[e.Name()] {
+			if err := removeIfThere(filepath.Join(blobs, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// The formats of Output.
+const (
+	FormatOCI           = "oci"            // a folder in OCI layout
+	FormatOCIArchive    = "oci-archive"    // the same as one tar file
+	FormatDockerArchive = "docker-archive" // what "docker save" writes
+	FormatPodman        = "podman"         // podman's own storage
+)
+
+// Output is where an image is written to.
+type Output struct {
+	Format string // one of the Format constants
+	Path   string // a file or folder; "" for podman
+}
+
+// ParseOutput reads FORMAT:PATH, or podman.
+func ParseOutput(s string) (Output, error) {
+	format, path, _ := strings.Cut(s, ":")
+	switch format {
+	case FormatPodman:
+		if s == FormatPodman {
+			return Output{Format: format}, nil
+		}
+	case FormatOCI, FormatOCIArchive, FormatDockerArchive:
+		if path != "" {
+			return Output{format, path}, nil
+		}
+	}
+	err := fmt.Errorf("output %q is none of oci:DIR, oci-archive:FILE, docker-archive:FILE, podman", s)
+	return Output{}, fault.With(fault.Usage, err)
+}
+
+// String returns what ParseOutput reads.
+func (o Output) String() string {
+	if o.Path == "" {
+		return o.Format
+	}
+	return o.Format + ":" + o.Path
+}
+
+// Write writes img to out under ref, such as "localhost/mosquitto:latest". A
+// failure leaves what was there before. Files that hold test credentials are
+// readable by their owner alone.
+func Write(ctx context.Context, img Image, out Output, ref string) error {
+	tag, err := name.NewTag(ref)
+	if err != nil {
+		return fault.With(fault.Usage, fmt.Errorf("naming the image %q: %w", ref, err))
+	}
+	c, err := contentsOf(img, tag.Name())
+	if err != nil {
+		return err
+	}
+	switch out.Format {
+	case FormatOCI:
+		err = c.writeLayout(ctx, out.Path)
+	case FormatOCIArchive:
+		err = atomicfile.Stream(out.Path, c.mode, func(f *os.File) error { return c.writeArchive(ctx, f) })
+	case FormatDockerArchive:
+		err = atomicfile.Stream(out.Path, c.mode, func(f *os.File) error {
+			return tarball.Write(tag, img, contextWriter{ctx, f})
+		})
+	case FormatPodman:
+		err = c.load(ctx)
+	default:
+		err = fault.With(fault.Usage, fmt.Errorf("unknown format %q", out.Format))
+	}
+	if err != nil {
+		return fmt.Errorf("writing the image to %q: %w", out, err)
+	}
+	return nil
+}
+
+// secretMode is the mode of files that hold test credentials.
+const (
+	secretMode = fs.FileMode(0o600)
+	publicMode = fs.FileMode(0o644)
+)
+
+// contextWriter stops writing when its context ends.
+type contextWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+// Write implements io.Writer.
+func (w contextWriter) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.w.Write(p)
+}

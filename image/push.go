@@ -1,0 +1,120 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// PushOptions says where an image goes and how. Only Reference is required.
+type PushOptions struct {
+	// Reference is REGISTRY/NAME[:TAG]; the tag defaults to latest.
+	Reference string
+	// Logins are login files as podman and docker write them, in order: the
+	// first that has a login for the registry wins, missing files are skipped.
+	Logins []string
+	// Trust says which certificates the registry may show.
+	Trust Trust
+	// WithTestCredentials pushes the defaults layer to any registry.
+	WithTestCredentials bool
+	// Progress is called with the bytes done and the bytes known of so far,
+	// from one goroutine. Blobs that were there already count as done.
+	Progress func(done, total int64)
+	// RetryDelay is the wait before the second of four tries; each later wait
+	// is three times as long. Default: half a second.
+	RetryDelay time.Duration
+}
+
+// Trust says which certificates a registry may show.
+type Trust struct {
+	// Roots are folders that hold a folder HOST[:PORT] each, as podman's
+	// /etc/containers/certs.d.
+	Roots []string
+	// Dir is one more such folder, used whatever the registry's name.
+	Dir string
+	// Insecure accepts any certificate, and plain http.
+	Insecure bool
+}
+
+// Pushed is the outcome of Push.
+type Pushed struct {
+	// Reference is REGISTRY/NAME@DIGEST.
+	Reference string
+	// Digest is that of the image in the registry, Built that of the image
+	// that was given: they differ where DefaultsLeftOut.
+	Digest, Built string
+	// DefaultsLeftOut says that the layer of test credentials stayed behind.
+	DefaultsLeftOut bool
+	// Uploaded counts the blobs that the registry lacked.
+	Uploaded int
+}
+
+// Push uploads what the registry lacks of img: blobs first, then the manifest
+// under the tag, so that a failure leaves no tag behind. The layer of test
+// credentials is left out unless the registry is on loopback or
+// o.WithTestCredentials. Server errors, 429 and broken connections are tried
+// again; a refusal isn't. Errors carry fault.Usage, or fault.Unreachable with
+// a hint.
+func Push(ctx context.Context, img Image, o PushOptions) (Pushed, error) {
+	tag, err := parseReference(o.Reference, o.Trust.Insecure)
+	if err != nil {
+		return Pushed{}, err
+	}
+	built, err := img.Digest()
+	if err != nil {
+		return Pushed{}, fmt.Errorf("reading the image: %w", err)
+	}
+	if !o.WithTestCredentials && !IsLoopback(o.Reference) {
+		if img, err = WithoutDefaults(img); err != nil {
+			return Pushed{}, err
+		}
+	}
+	digest, err := img.Digest()
+	if err != nil {
+		return Pushed{}, fmt.Errorf("reading the image: %w", err)
+	}
+	transport, err := newTransport(certDirs(o.Trust, tag.RegistryStr()), !o.Trust.Insecure)
+	if err != nil {
+		return Pushed{}, err
+	}
+	defer transport.close()
+	opts := append(retries(o.RetryDelay), remote.WithContext(ctx), remote.WithTransport(transport),
+		remote.WithAuthFromKeychain(keychain{o.Logins}), remote.WithUserAgent("mosqbuild"))
+	wait := func() {}
+	if o.Progress != nil {
+		var report remote.Option
+		report, wait = progress(o.Progress)
+		opts = append(opts, report)
+	}
+	err = remote.Write(tag, img, opts...)
+	wait()
+	if err != nil {
+		return Pushed{}, explain(ctx, fmt.Errorf("pushing to %q: %w", o.Reference, err), tag)
+	}
+	return Pushed{
+		Reference:       repositoryName(tag) + "@" + digest.String(),
+		Digest:          digest.String(),
+		Built:           built.String(),
+		DefaultsLeftOut: digest != built,
+		Uploaded:        int(transport.uploaded.Load()),
+	}, nil
+}
+
+// progress turns the library's channel into calls; wait returns once the last
+// was made. The library closes the channel whatever the outcome.
+func progress(report func(done, total int64)) (opt remote.Option, wait func()) {
+	updates := make(chan v1.Update, 64)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		for u := range updates {
+			if u.Error == nil {
+				report(u.Complete, u.Total)
+			}
+		}
+	}()
+	return remote.WithProgress(updates), func() { <-finished }
+}

@@ -1,0 +1,66 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// parseReference reads the name that an image is pushed to. The registry must
+// be named: guessing Docker Hub would publish what was meant for elsewhere.
+func parseReference(ref string, plainHTTP bool) (name.Tag, error) {
+	bad := func(err error) (name.Tag, error) {
+		err = fmt.Errorf("reading reference %q: %w", ref, err)
+		return name.Tag{}, fault.With(fault.Usage, fault.Hint(err, "write REGISTRY/NAME[:TAG], such as quay.io/example/mosquitto:2.0"))
+	}
+	host, _, ok := strings.Cut(ref, "/")
+	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
+		return bad(errors.New("it names no registry"))
+	}
+	if strings.Contains(ref, "@") {
+		return bad(errors.New("a digest can't be chosen, only a tag"))
+	}
+	var opts []name.Option
+	if plainHTTP {
+		opts = append(opts, name.Insecure)
+	}
+	tag, err := name.NewTag(ref, opts...)
+	if err != nil {
+		return bad(err)
+	}
+	return tag, nil
+}
+
+// repositoryName is the repository as people write it: Docker Hub's own host
+// name appears in no command.
+func repositoryName(t name.Tag) string {
+	s := t.Repository.Name()
+	if rest, ok := strings.CutPrefix(s, "index.docker.io/"); ok {
+		return "docker.io/" + rest
+	}
+	return s
+}
+
+// IsLoopback says whether ref's registry is on this machine, by its literal
+// name alone: localhost, 127.0.0.0/8 or ::1. No name is looked up, since what
+// it means can change between the question and the push.
+func IsLoopback(ref string) bool {
+	host, _, _ := strings.Cut(ref, "/")
+	return loopbackHost(host)
+}
+
+func loopbackHost(host string) bool {
+	if ap, err := netip.ParseAddrPort(host); err == nil {
+		return ap.Addr().Unmap().IsLoopback()
+	}
+	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return a.Unmap().IsLoopback()
+	}
+	bare, _, _ := strings.Cut(host, ":")
+	return strings.EqualFold(bare, "localhost")
+}
