@@ -1,0 +1,169 @@
+package packages
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha1" //nolint:gosec // the checksum of apk's database
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"strings"
+)
+
+// item is one file, folder or symbolic link of a package.
+type item struct {
+	header tar.Header // Name is clean and relative, with no trailing slash
+	data   []byte     // content of a regular file
+	sum    string     // "Q1…" of the content or of a link's target; "" for a folder
+}
+
+const (
+	checksumRecord = "APK-TOOLS.checksum.SHA1"
+	xattrRecords   = "SCHILY.xattr."
+)
+
+// readContents reads an unpacked data section. Whatever doesn't belong into a
+// package is refused: a name that leaves the tree, a device, a link to a file
+// that is not the package's.
+func readContents(section []byte) ([]item, error) {
+	var items []item
+	seen := map[string]int{}
+	r := bytes.NewReader(section)
+	for tr := tar.NewReader(r); ; {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return items, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		it, err := readItem(h, section[len(section)-r.Len():])
+		if err == nil && it.header.Typeflag == tar.TypeLink {
+			i, ok := seen[it.header.Linkname]
+			if !ok || items[i].header.Typeflag != tar.TypeReg {
+				return nil, fmt.Errorf("entry %q: hard link to %q, which is no file of the package before it", h.Name, h.Linkname)
+			}
+			it = it.copyOf(items[i])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("entry %q: %w", h.Name, err)
+		}
+		if it.header.Name == "." {
+			continue
+		}
+		if i, twice := seen[it.header.Name]; twice && (it.header.Typeflag != tar.TypeDir || items[i].header.Typeflag != tar.TypeDir) {
+			return nil, fmt.Errorf("entry %q: twice in the package", h.Name)
+		}
+		seen[it.header.Name] = len(items)
+		items = append(items, it)
+	}
+}
+
+// readItem checks one entry; rest begins with its content, which it shares.
+func readItem(h *tar.Header, rest []byte) (item, error) {
+	name, err := cleanName(h.Name)
+	if err != nil {
+		return item{}, err
+	}
+	it := item{header: tar.Header{
+		Typeflag: h.Typeflag, Name: name, Mode: h.Mode & 0o7777, Uid: h.Uid, Gid: h.Gid, ModTime: h.ModTime,
+	}}
+	if h.Uid < 0 || h.Gid < 0 {
+		return item{}, fmt.Errorf("owner %d:%d", h.Uid, h.Gid)
+	}
+	content := []byte(h.Linkname)
+	switch h.Typeflag {
+	case tar.TypeReg:
+		if h.Size < 0 || h.Size > int64(len(rest)) || isSparse(h) {
+			return item{}, fmt.Errorf("%d bytes with %d left", h.Size, len(rest))
+		}
+		if strings.HasPrefix(name, ".") && !strings.Contains(name, "/") {
+			return item{}, errors.New("file of the control section among the data")
+		}
+		content = rest[:h.Size:h.Size]
+		it.data, it.header.Size = content, h.Size
+	case tar.TypeDir:
+		it.header.PAXRecords = xattrs(h)
+		return it, nil
+	case tar.TypeSymlink:
+		if h.Linkname == "" || hasControl(h.Linkname) {
+			return item{}, fmt.Errorf("symbolic link to %q", h.Linkname)
+		}
+		it.header.Linkname = h.Linkname
+	case tar.TypeLink:
+		it.header.Linkname, err = cleanName(h.Linkname)
+		return it, err
+	default:
+		return item{}, fmt.Errorf("kind %q is neither file, folder nor link", h.Typeflag)
+	}
+	it.header.PAXRecords = xattrs(h)
+	it.sum, err = checksum(h, content)
+	return it, err
+}
+
+// copyOf makes a hard link a file of its own: layers are sorted by name, where
+// a link may come before what it links to.
+func (it item) copyOf(target item) item {
+	name := it.header.Name
+	it = target
+	it.header.Name = name
+	return it
+}
+
+// cleanName returns name as a clean relative path. Line breaks would forge lines
+// of the database of installed packages.
+func cleanName(name string) (string, error) {
+	clean := strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/")
+	if clean == "" && name != "" && name != "/" {
+		clean = "."
+	}
+	if !fs.ValidPath(clean) {
+		return "", errors.New("not a path inside the tree")
+	}
+	if hasControl(clean) {
+		return "", errors.New("control character in a path")
+	}
+	return clean, nil
+}
+
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+func isSparse(h *tar.Header) bool {
+	for k := range h.PAXRecords {
+		if strings.HasPrefix(k, "GNU.sparse") {
+			return true
+		}
+	}
+	return false
+}
+
+func xattrs(h *tar.Header) map[string]string {
+	kept := maps.Clone(h.PAXRecords)
+	maps.DeleteFunc(kept, func(k, _ string) bool { return !strings.HasPrefix(k, xattrRecords) })
+	if len(kept) == 0 {
+		return nil
+	}
+	return kept
+}
+
+// checksum returns the checksum that the entry carries, or where it carries
+// none, that of content.
+func checksum(h *tar.Header, content []byte) (string, error) {
+	sum := []byte(nil)
+	if text, ok := h.PAXRecords[checksumRecord]; ok {
+		var err error
+		if sum, err = hex.DecodeString(text); err != nil || len(sum) != sha1.Size {
+			return "", fmt.Errorf("checksum %q is no SHA-1 in hex", text)
+		}
+	} else {
+		s := sha1.Sum(content) //nolint:gosec // the checksum of apk's database
+		sum = s[:]
+	}
+	return "Q1" + base64.StdEncoding.EncodeToString(sum), nil
+}

@@ -1,0 +1,89 @@
+package packages
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"chainguard.dev/apko/pkg/apk/apk"
+	"golang.org/x/sync/errgroup"
+)
+
+// fetches is how many packages are under way at least: fetching is waiting.
+const fetches = 4
+
+// Load fetches what the lock lists, verifies every package, and lays them out
+// in the lock's order. It returns nothing when a package can't be fetched
+// (fault.Unreachable), fails verification (fault.Refused; the error names the
+// package and its file), or doesn't go together with another one. The same lock
+// gives the same Tree. It may be called by several goroutines at once.
+func Load(ctx context.Context, l *Lock, o Options) (*Tree, error) {
+	ring, err := o.keyring()
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*loaded, len(l.Packages))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(runtime.GOMAXPROCS(0), fetches))
+	for _, i := range largestFirst(l.Packages) {
+		g.Go(func() (err error) {
+			if err = ctx.Err(); err == nil {
+				all[i], err = load(ctx, l, l.Packages[i], o, ring)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	out := &layout{nodes: map[string]*node{}}
+	for _, p := range all {
+		if err := out.add(p); err != nil {
+			return nil, err
+		}
+	}
+	if err := out.addDatabase(l, apk.ArchToAPK(l.Arch), all); err != nil {
+		return nil, err
+	}
+	return out.tree(), nil
+}
+
+// largestFirst returns the indexes of pkgs so that the one that takes longest
+// doesn't start last.
+func largestFirst(pkgs []Package) []int {
+	order := make([]int, len(pkgs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(pkgs[b].Size, pkgs[a].Size) })
+	return order
+}
+
+func load(ctx context.Context, l *Lock, p Package, o Options, ring keyring) (*loaded, error) {
+	r, err := o.repository(p.Repository)
+	if err != nil {
+		return nil, err
+	}
+	name := apk.ArchToAPK(l.Arch) + "/" + p.fileName()
+	v, err := p.obtain(ctx, r, name, o.Cache, ring)
+	if err != nil {
+		return nil, err
+	}
+	// Installed size as Alpine counts it is rounded up to blocks; a tar may
+	// still be larger by its headers.
+	section, err := unpackData(v.data, p.InstalledSize*5/4, min(4*p.InstalledSize+unpackSlack, maxUnpacked))
+	if err != nil {
+		return nil, p.refuse(r.path(name), fmt.Errorf("unpacking its data section: %w", err))
+	}
+	items, err := readContents(section)
+	if err != nil {
+		return nil, p.refuse(r.path(name), fmt.Errorf("reading its data section: %w", err))
+	}
+	return &loaded{Package: p, info: v.info, items: items}, nil
+}
+
+// unpackSlack is what a package of many small files may unpack to beyond its
+// installed size.
+const unpackSlack = 16 << 20

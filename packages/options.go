@@ -1,0 +1,31 @@
+package packages
+
+import (
+	"cmp"
+	"net/http"
+
+	"chainguard.dev/apko/pkg/apk/apk"
+)
+
+// Options says where packages come from and whom to trust. The zero value
+// names no repository, so that nothing resolves.
+type Options struct {
+	// Repositories are http(s) URLs or folders that hold ARCH/APKINDEX.tar.gz.
+	// Where several list the same version of a package, the first one's is taken.
+	Repositories []string
+	// Keys are public RSA keys as PEM by file name, trusted besides Alpine's own.
+	Keys map[string][]byte
+	// Arch is Go's name of the architecture, "amd64" unless set.
+	Arch string
+	// Cache is a folder in which fetched packages are kept by checksum and
+	// from which they are verified anew each time; "" keeps nothing. Several
+	// processes may share it.
+	Cache string
+	// Transport is used for http(s) repositories; nil is one that follows the
+	// proxy settings of the process.
+	Transport http.RoundTripper
+}
+
+func (o Options) goArch() string { return cmp.Or(o.Arch, "amd64") }
+
+func (o Options) apkArch() string { return apk.ArchToAPK(o.goArch()) }

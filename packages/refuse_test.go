@@ -1,0 +1,307 @@
+package packages_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/packages"
+	"github.com/mosqbuild/mosqbuild/packages/repo"
+)
+
+const (
+	broker  = "mosquitto-2.0.21-r0.apk"
+	library = "mosquitto-libs-2.0.21-r0.apk"
+)
+
+// TestLoadRefuses changes one package of a good repository, whose index stays
+// as it was signed.
+func TestLoadRefuses(t *testing.T) {
+	tests := map[string]struct {
+		tamper func(t *testing.T, r repository)
+		says   string
+	}{
+		"another package under its name": {func(t *testing.T, r repository) {
+			overwrite(t, r.path(broker), read(t, r.path(library)))
+		}, "size"},
+		"another package of its size": {func(t *testing.T, r repository) {
+			want := int64(len(read(t, r.path(broker))))
+			for n := 0; ; n++ { // pad with what gzip can't compress until the sizes meet
+				other := fixture()[3]
+				other.Maintainer = strings.Repeat("x", n%50)
+				other.Files[0].Data = noise[:6000+n]
+				dir := t.TempDir()
+				must(t, repo.Write(t.Context(), dir, "x86_64", []repo.Package{other}, testKey(), epoch))
+				path := filepath.Join(dir, "x86_64", broker)
+				m := members(t, read(t, path))
+				if gap := want - int64(len(bytes.Join(m, nil))); gap >= 0 {
+					t.Fatalf("fixture is larger than any made here, by %d", gap)
+				}
+				overwrite(t, r.path(broker), read(t, path)[:want])
+				return
+			}
+		}, "checksum of the control section"},
+		"changed data section": {func(t *testing.T, r repository) {
+			m := members(t, read(t, r.path(broker)))
+			m[2] = bytes.Clone(m[2])
+			m[2][4] ^= 1 // the date in gzip's header: it still unpacks to the same
+			overwrite(t, r.path(broker), m...)
+		}, "hash of the data section"},
+		"flipped byte in the control section": {func(t *testing.T, r repository) {
+			m := members(t, read(t, r.path(broker)))
+			m[1] = bytes.Clone(m[1])
+			m[1][4] ^= 1
+			overwrite(t, r.path(broker), m...)
+		}, "checksum of the control section"},
+		"flipped byte in the middle": {func(t *testing.T, r repository) {
+			b := read(t, r.path(broker))
+			b[len(b)/2] ^= 1
+			overwrite(t, r.path(broker), b)
+		}, ""},
+		"truncated": {func(t *testing.T, r repository) {
+			b := read(t, r.path(broker))
+			overwrite(t, r.path(broker), b[:len(b)-1])
+		}, "size"},
+		"empty": {func(t *testing.T, r repository) { overwrite(t, r.path(broker)) }, "size is 0 bytes"},
+		"trailing bytes": {func(t *testing.T, r repository) {
+			overwrite(t, r.path(broker), read(t, r.path(broker)), []byte{0})
+		}, "size is more than"},
+		"foreign signature": {func(t *testing.T, r repository) {
+			dir := t.TempDir()
+			must(t, repo.Write(t.Context(), dir, "x86_64", fixture(), foreignKey(), epoch))
+			overwrite(t, r.path(broker), read(t, filepath.Join(dir, "x86_64", broker)))
+		}, foreignKey().Name},
+		"broken signature": {func(t *testing.T, r repository) {
+			m := members(t, read(t, r.path(broker)))
+			overwrite(t, r.path(broker), members(t, read(t, r.path(library)))[0], m[1], m[2])
+		}, "does not fit the content"},
+		"no signature": {func(t *testing.T, r repository) {
+			m := members(t, read(t, r.path(broker)))
+			overwrite(t, r.path(broker), m[1], m[2])
+		}, "size"},
+		"no data section": {func(t *testing.T, r repository) {
+			m := members(t, read(t, r.path(broker)))
+			overwrite(t, r.path(broker), m[0], m[1], make([]byte, len(m[2])))
+		}, "hash of the data section"},
+		"not gzip": {func(t *testing.T, r repository) {
+			overwrite(t, r.path(broker), make([]byte, len(read(t, r.path(broker)))))
+		}, "unpacking first section"},
+	}
+	for way, over := range ways {
+		for name, test := range tests {
+			t.Run(way+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				r := over(t, fixture())
+				lock, err := packages.Resolve(t.Context(), []string{"mosquitto"}, r.options)
+				must(t, err)
+				good := read(t, r.path(broker))
+				test.tamper(t, r)
+				tree, err := packages.Load(t.Context(), lock, r.options)
+				if tree != nil {
+					t.Error("a tree was returned")
+				}
+				wantFault(t, err, fault.Refused, `package "mosquitto"`, broker, test.says)
+				overwrite(t, r.path(broker), good)
+				tree, err = packages.Load(t.Context(), lock, r.options)
+				must(t, err) // what the cache kept must be the good ones
+				if _, data := content(t, tree); !strings.HasPrefix(data["usr/sbin/mosquitto"], "brokerbroker") {
+					t.Error("something else was loaded from the cache")
+				}
+			})
+		}
+	}
+}
+
+// TestResolveRefuses changes the index.
+func TestResolveRefuses(t *testing.T) {
+	tests := map[string]struct {
+		tamper func(t *testing.T, r repository)
+		says   string
+	}{
+		"signed by another key": {func(t *testing.T, r repository) {
+			must(t, repo.Write(t.Context(), r.dir, "x86_64", fixture(), foreignKey(), epoch))
+		}, testKey().Name},
+		"unsigned": {func(t *testing.T, r repository) {
+			overwrite(t, r.path("APKINDEX.tar.gz"), members(t, read(t, r.path("APKINDEX.tar.gz")))[1])
+		}, "no signature"},
+		"signature of another index": {func(t *testing.T, r repository) {
+			m := members(t, read(t, r.path("APKINDEX.tar.gz")))
+			must(t, repo.Write(t.Context(), r.dir, "x86_64", fixture()[:3], testKey(), epoch))
+			overwrite(t, r.path("APKINDEX.tar.gz"), members(t, read(t, r.path("APKINDEX.tar.gz")))[0], m[1])
+		}, "does not fit"},
+		"flipped byte": {func(t *testing.T, r repository) {
+			b := read(t, r.path("APKINDEX.tar.gz"))
+			b[len(b)-40] ^= 1
+			overwrite(t, r.path("APKINDEX.tar.gz"), b)
+		}, "does not fit"},
+		"truncated": {func(t *testing.T, r repository) {
+			b := read(t, r.path("APKINDEX.tar.gz"))
+			overwrite(t, r.path("APKINDEX.tar.gz"), b[:len(b)-1])
+		}, "does not fit"},
+		"appended": {func(t *testing.T, r repository) {
+			m := members(t, read(t, r.path("APKINDEX.tar.gz")))
+			overwrite(t, r.path("APKINDEX.tar.gz"), m[0], m[1], m[1])
+		}, "does not fit"},
+		"a second list before the signature": {func(t *testing.T, r repository) {
+			m := members(t, read(t, r.path("APKINDEX.tar.gz")))
+			overwrite(t, r.path("APKINDEX.tar.gz"), m[1], m[0], m[1])
+		}, "no signature"},
+		"empty": {func(t *testing.T, r repository) { overwrite(t, r.path("APKINDEX.tar.gz")) }, "unpacking"},
+		"a web page": {func(t *testing.T, r repository) {
+			overwrite(t, r.path("APKINDEX.tar.gz"), []byte("<html>log in</html>"))
+		}, "unpacking"},
+	}
+	for way, over := range ways {
+		for name, test := range tests {
+			t.Run(way+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				r := over(t, fixture())
+				test.tamper(t, r)
+				lock, err := packages.Resolve(t.Context(), []string{"mosquitto"}, r.options)
+				if lock != nil {
+					t.Error("a lock was returned")
+				}
+				wantFault(t, err, fault.Refused, r.options.Repositories[0], "APKINDEX.tar.gz", test.says)
+			})
+		}
+	}
+}
+
+func TestForeignIndexHintsAtTheKey(t *testing.T) {
+	r := overFolder(t, fixture())
+	r.options.Keys = nil
+	_, err := packages.Resolve(t.Context(), []string{"mosquitto"}, r.options)
+	wantFault(t, err, fault.Refused, testKey().Name, "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub")
+	if hint := fault.HintOf(err); !strings.Contains(hint, "--repository-key FILE") {
+		t.Errorf("hint is %q", hint)
+	}
+	r.options.Keys = map[string][]byte{"renamed.pub": testKey().Public()}
+	if _, _, err := build(t, r.options, "mosquitto"); err != nil {
+		t.Errorf("with the key under another name: %v", err)
+	}
+	r.options.Keys = map[string][]byte{"x.pub": []byte("no key")}
+	_, err = packages.Resolve(t.Context(), []string{"mosquitto"}, r.options)
+	wantFault(t, err, fault.Usage, "x.pub")
+}
+
+func TestUnresolvableName(t *testing.T) {
+	r := overFolder(t, fixture())
+	_, err := packages.Resolve(t.Context(), []string{"mosquitto", "nosuch"}, r.options)
+	wantFault(t, err, fault.Failed, `"nosuch"`, r.dir)
+	_, err = packages.Resolve(t.Context(), []string{"mosquitto>9"}, r.options)
+	wantFault(t, err, fault.Failed, `"mosquitto>9"`, r.dir)
+	_, err = packages.Resolve(t.Context(), []string{"mosquitto"}, packages.Options{Repositories: []string{"ftp://x"}})
+	if fault.CodeOf(err) != fault.Usage {
+		t.Errorf("error of a repository over ftp is %v", err)
+	}
+	_, err = packages.Resolve(t.Context(), []string{"mosquitto"}, packages.Options{})
+	if fault.CodeOf(err) != fault.Usage {
+		t.Errorf("error with no repository is %v", err)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	var asked atomic.Int32
+	status := http.StatusServiceUnavailable
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	location := strings.Replace(server.URL, "http://", "http://user:secret@", 1)
+	for want, code := range map[int32]int{3: http.StatusServiceUnavailable, 1: http.StatusNotFound} {
+		asked.Store(0)
+		status = code
+		_, err := packages.Resolve(t.Context(), []string{"a"}, packages.Options{Repositories: []string{location}})
+		wantFault(t, err, fault.Unreachable, server.URL+"/x86_64/APKINDEX.tar.gz", http.StatusText(code))
+		if strings.Contains(err.Error()+fault.HintOf(err), "secret") {
+			t.Errorf("the message holds the password: %v", err)
+		}
+		if got := asked.Load(); got != want {
+			t.Errorf("server was asked %d times for status %d, want %d", got, code, want)
+		}
+		if hint := fault.HintOf(err); !strings.Contains(hint, "mosqbuild packages build") || !strings.Contains(hint, "mosqbuild image build --local") {
+			t.Errorf("hint is %q", hint)
+		}
+	}
+	server.Close()
+	_, err := packages.Resolve(t.Context(), []string{"a"}, packages.Options{Repositories: []string{location}})
+	wantFault(t, err, fault.Unreachable, server.URL)
+	missing := filepath.Join(t.TempDir(), "none")
+	_, err = packages.Resolve(t.Context(), []string{"a"}, packages.Options{Repositories: []string{missing}})
+	wantFault(t, err, fault.Unreachable, missing)
+	r := overHTTP(t, fixture())
+	must(t, os.Remove(r.path(broker)))
+	_, _, err = build(t, r.options, "mosquitto")
+	wantFault(t, err, fault.Unreachable, `package "mosquitto"`, broker)
+}
+
+// TestTransferIsTriedAgain drops the connection once in the middle of a file.
+func TestTransferIsTriedAgain(t *testing.T) {
+	r := overFolder(t, fixture())
+	var broken atomic.Bool
+	handler := http.FileServer(http.Dir(r.dir))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if strings.HasSuffix(q.URL.Path, broker) && broken.CompareAndSwap(false, true) {
+			w.Header().Set("Content-Length", "5000")
+			_, _ = w.Write([]byte("half"))
+			panic(http.ErrAbortHandler)
+		}
+		handler.ServeHTTP(w, q)
+	}))
+	defer server.Close()
+	r.options.Repositories, r.options.Transport = []string{server.URL}, nil
+	if _, _, err := build(t, r.options, "mosquitto"); err != nil || !broken.Load() {
+		t.Errorf("after one dropped connection: %v", err)
+	}
+}
+
+func TestFirstRepositoryWins(t *testing.T) {
+	first, second := overFolder(t, fixture()), overHTTP(t, fixture())
+	o := second.options
+	o.Repositories = []string{first.options.Repositories[0], second.options.Repositories[0]}
+	for range 5 {
+		lock, _, err := build(t, o, "mosquitto")
+		must(t, err)
+		for _, p := range lock.Packages {
+			if p.Repository != o.Repositories[0] {
+				t.Fatalf("%s comes from %s", p.Name, p.Repository)
+			}
+		}
+	}
+}
+
+// wantFault checks code and hint of an error, and what its text holds.
+func wantFault(t *testing.T, err error, code fault.Code, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if got := fault.CodeOf(err); got != code {
+		t.Errorf("code is %d, want %d: %v", got, code, err)
+	}
+	if fault.HintOf(err) == "" {
+		t.Errorf("no hint: %v", err)
+	}
+	for _, p := range parts {
+		if !strings.Contains(err.Error(), p) {
+			t.Errorf("error lacks %q: %v", p, err)
+		}
+	}
+}
+
+// noise doesn't compress.
+var noise = func() []byte {
+	out, x := make([]byte, 1<<16), uint32(1)
+	for i := range out {
+		x = x*1664525 + 1013904223
+		out[i] = byte(x >> 24)
+	}
+	return out
+}()

@@ -1,0 +1,201 @@
+package packages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// repository reads files of a repository, wherever that is.
+type repository struct {
+	location string // URL or folder, as Options names it
+	client   *http.Client
+}
+
+func (o Options) repository(location string) (repository, error) {
+	if !isURL(location) && strings.Contains(location, "://") {
+		return repository{}, fault.With(fault.Usage,
+			fmt.Errorf("opening repository %q: neither http(s) nor a folder", location))
+	}
+	if _, err := url.Parse(location); err != nil && isURL(location) {
+		return repository{}, fault.With(fault.Usage, fmt.Errorf("opening repository: %w", err))
+	}
+	transport := o.Transport
+	if transport == nil {
+		transport = defaultTransport()
+	}
+	return repository{location, &http.Client{Transport: transport}}, nil
+}
+
+// defaultTransport differs from Go's in that it gives up on a server that
+// accepts a connection and says nothing.
+var defaultTransport = sync.OnceValue(func() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.ResponseHeaderTimeout = stall
+	return t
+})
+
+const (
+	// stall is how long a server may send nothing at all.
+	stall = 30 * time.Second
+	// attempts and firstPause bound the patience with a server that answers
+	// 5xx or drops the connection: 0.2 s and 0.8 s of waiting.
+	attempts   = 3
+	firstPause = 200 * time.Millisecond
+)
+
+// path names a file of the repository in messages, with no login in it.
+func (r repository) path(name string) string {
+	if isURL(r.location) {
+		return strings.TrimSuffix(public(r.location), "/") + "/" + name
+	}
+	return filepath.Join(r.location, filepath.FromSlash(name))
+}
+
+// read returns the file of that name, which has slashes and is relative to the
+// repository. Of a file of more than limit bytes it returns limit+1 bytes.
+func (r repository) read(ctx context.Context, name string, limit int64) ([]byte, error) {
+	var data []byte
+	var err error
+	if isURL(r.location) {
+		data, err = r.fetch(ctx, name, limit)
+	} else {
+		data, err = readFile(r.path(name), limit)
+	}
+	if err == nil {
+		return data, nil
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return nil, r.unreachable(fmt.Errorf("reading %q: %w", r.path(name), err))
+}
+
+// unreachable says what to do when a repository doesn't answer.
+func (r repository) unreachable(err error) error {
+	if isURL(r.location) {
+		err = fault.Hint(err, "where no mirror can be reached, build the packages here: "+
+			"run mosqbuild packages build, then mosqbuild image build --local")
+	} else {
+		err = fault.Hint(err, "name a folder that holds ARCH/APKINDEX.tar.gz, or make one: mosqbuild packages build")
+	}
+	return fault.With(fault.Unreachable, err)
+}
+
+func readFile(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
+			err = inner.Err // the caller names the file
+		}
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	return readAll(f, st.Size(), limit)
+}
+
+// readAll reads at most limit+1 bytes of a file that claims to have size bytes.
+func readAll(r io.Reader, size, limit int64) ([]byte, error) {
+	data := make([]byte, 0, min(max(size, 0), limit)+1)
+	for r = io.LimitReader(r, limit+1); ; {
+		n, err := r.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if errors.Is(err, io.EOF) {
+			return data, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+func (r repository) fetch(ctx context.Context, name string, limit int64) ([]byte, error) {
+	u, err := url.JoinPath(r.location, name)
+	if err != nil {
+		return nil, err
+	}
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		data, again, err := r.get(ctx, u, limit)
+		if err == nil || !again || attempt == attempts {
+			return data, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(pause):
+			pause *= 4
+		}
+	}
+}
+
+// get fetches once, and says whether trying again may help.
+func (r repository) get(ctx context.Context, u string, limit int64) (data []byte, again bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	if err != nil {
+		return nil, false, err
+	}
+	// Else a server that labels .tar.gz as an encoding has it unpacked.
+	req.Header.Set("Accept-Encoding", "identity")
+	req.Header.Set("User-Agent", "mosqbuild")
+	resp, err := r.client.Do(req)
+	if err != nil {
+		if inner := (*url.Error)(nil); errors.As(err, &inner) {
+			err = inner.Err // the caller names the URL, without a login
+		}
+		return nil, true, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		again = resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests
+		return nil, again, fmt.Errorf("the server answered %q", resp.Status)
+	}
+	watchdog := time.AfterFunc(stall, func() { cancel(fmt.Errorf("nothing came for %v", stall)) })
+	defer watchdog.Stop()
+	data, err = readAll(watched{resp.Body, watchdog}, resp.ContentLength, limit)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return data, true, err
+}
+
+// watched postpones its watchdog with every read that brings something.
+type watched struct {
+	io.Reader
+	watchdog *time.Timer
+}
+
+func (w watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if n > 0 {
+		w.watchdog.Reset(stall)
+	}
+	return n, err
+}

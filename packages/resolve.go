@@ -1,0 +1,158 @@
+package packages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"chainguard.dev/apko/pkg/apk/apk"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// Resolve returns the closure of names, which may carry a version as in
+// /etc/apk/world ("mosquitto=2.0.22-r0", "mosquitto>2"), from the indexes of the
+// repositories. Only the indexes are fetched, each time anew. Errors have the
+// codes fault.Unreachable, fault.Refused for an index that does not verify, and
+// fault.Usage for what no repository could mend. It may be called by several
+// goroutines at once.
+func Resolve(ctx context.Context, names []string, o Options) (*Lock, error) {
+	indexes, err := readIndexes(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	world := slices.Compact(slices.Sorted(slices.Values(names)))
+	listed := named(indexes, o.apkArch())
+	resolver := apk.NewPkgResolver(ctx, listed)
+	closure, _, err := resolver.GetPackagesWithDependencies(ctx, world, map[string][]apk.NamedIndex{o.apkArch(): listed})
+	if err != nil {
+		return nil, unresolvable(world, indexes, err)
+	}
+	lock := &Lock{Arch: o.goArch(), World: world}
+	for _, i := range indexes {
+		lock.Repositories = append(lock.Repositories, i.Index)
+	}
+	for _, p := range inOrder(closure) {
+		locked, err := lockPackage(p, o.apkArch())
+		if err != nil {
+			return nil, err
+		}
+		lock.Packages = append(lock.Packages, locked)
+	}
+	return lock, nil
+}
+
+func readIndexes(ctx context.Context, o Options) ([]index, error) {
+	if len(o.Repositories) == 0 {
+		return nil, fault.With(fault.Usage, errors.New("resolving packages: no repository is named"))
+	}
+	ring, err := o.keyring()
+	if err != nil {
+		return nil, err
+	}
+	indexes := make([]index, len(o.Repositories))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, location := range o.Repositories {
+		r, err := o.repository(location)
+		if err != nil {
+			return nil, err
+		}
+		g.Go(func() (err error) {
+			indexes[i], err = readIndex(ctx, r, o.apkArch(), ring)
+			return err
+		})
+	}
+	return indexes, g.Wait()
+}
+
+// named makes indexes ready for apko's resolver. Of a version that several list
+// only the first is kept: the resolver would take any, now this, now that.
+func named(indexes []index, arch string) []apk.NamedIndex {
+	seen := map[string]bool{}
+	var out []apk.NamedIndex
+	for _, i := range indexes {
+		i.packages = slices.DeleteFunc(i.packages, func(p *apk.Package) bool {
+			twice := seen[p.Filename()]
+			seen[p.Filename()] = true
+			return twice
+		})
+		r := apk.Repository{URI: i.Repository + "/" + arch}
+		out = append(out, apk.NewNamedRepositoryWithIndex("", r.WithIndex(&apk.APKIndex{Packages: i.packages})))
+	}
+	return out
+}
+
+func unresolvable(world []string, indexes []index, err error) error {
+	var from []string
+	for _, i := range indexes {
+		from = append(from, public(i.Repository))
+	}
+	return fault.Hint(fmt.Errorf("resolving packages %q from repositories %q: %w", world, from, err),
+		"check the names, or add the repository that has what is missing: --repository URL|FOLDER")
+}
+
+// inOrder sorts packages so that each comes after what it depends on. apko's
+// order is such an order too, but depends on that of a map.
+func inOrder(closure []*apk.RepositoryPackage) []*apk.RepositoryPackage {
+	closure = slices.SortedFunc(slices.Values(closure), func(a, b *apk.RepositoryPackage) int {
+		return strings.Compare(a.Name, b.Name)
+	})
+	providers := map[string][]*apk.RepositoryPackage{}
+	for _, p := range closure {
+		providers[p.Name] = append(providers[p.Name], p)
+		for _, provided := range p.Provides {
+			name := apk.ResolvePackageNameVersionPin(provided).Name
+			providers[name] = append(providers[name], p)
+		}
+	}
+	var order []*apk.RepositoryPackage
+	seen := map[*apk.RepositoryPackage]bool{}
+	var visit func(*apk.RepositoryPackage)
+	visit = func(p *apk.RepositoryPackage) {
+		if seen[p] {
+			return
+		}
+		seen[p] = true
+		for _, dependency := range p.Dependencies {
+			for _, provider := range providers[apk.ResolvePackageNameVersionPin(dependency).Name] {
+				visit(provider)
+			}
+		}
+		order = append(order, p)
+	}
+	for _, p := range closure {
+		visit(p)
+	}
+	return order
+}
+
+// lockPackage copies what the index says, refusing what can't be verified later.
+func lockPackage(p *apk.RepositoryPackage, arch string) (Package, error) {
+	repository := strings.TrimSuffix(p.Repository().URI, "/"+arch)
+	refuse := func(format string, args ...any) (Package, error) {
+		err := fmt.Errorf(format, args...)
+		return Package{}, fault.With(fault.Refused, fault.Hint(
+			fmt.Errorf("checking package %q in the index of %q: %w", p.Name, public(repository), err),
+			"make the index anew with apk index, and sign it"))
+	}
+	switch {
+	case strings.ContainsAny(p.Filename(), "/\\\x00") || strings.HasPrefix(p.Name, "."):
+		return refuse("%q is no file name", p.Filename())
+	case len(p.Checksum) != 20:
+		return refuse("it lists no SHA-1 checksum (C:Q1…)")
+	case p.Arch != arch && p.Arch != "noarch":
+		return refuse("architecture %q, not %q", p.Arch, arch)
+	case p.Size == 0 || p.Size > maxPackage:
+		return refuse("size of %d bytes is not between 1 and %d", p.Size, maxPackage)
+	case p.InstalledSize > maxUnpacked:
+		return refuse("installed size of %d bytes is more than %d", p.InstalledSize, maxUnpacked)
+	}
+	return Package{
+		Name: p.Name, Version: p.Version, Repository: repository, Checksum: p.ChecksumString(),
+		License: p.License, Origin: p.Origin, Description: p.Description, Arch: p.Arch,
+		Size: int64(p.Size), InstalledSize: int64(p.InstalledSize),
+	}, nil
+}

@@ -1,0 +1,58 @@
+package packages
+
+import (
+	"archive/tar"
+	"bytes"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Entry is one file, folder or symbolic link of a Tree.
+type Entry struct {
+	// Header has a relative Name, that of a folder with a trailing slash; the
+	// numeric owner, the mode with setuid, setgid and sticky bits, and the date
+	// that the package gives; Linkname of a symbolic link; Size of a file; and
+	// extended attributes as PAXRecords.
+	Header tar.Header
+	// Open returns the content of a regular file; it is nil for what is none.
+	// It may be called many times, by several goroutines at once.
+	Open func() (io.ReadCloser, error)
+}
+
+// Tree is what apk would have installed, in memory. It doesn't change, so that
+// several goroutines may use it at once.
+type Tree struct{ entries []Entry }
+
+// Entries returns everything in the tree but the root folder, sorted so that
+// each folder comes before what is in it. The caller must not change it.
+func (t *Tree) Entries() []Entry { return t.entries }
+
+// tree returns the finished layout as a Tree.
+func (l *layout) tree() *Tree {
+	names := make([]string, 0, len(l.nodes))
+	for name := range l.nodes {
+		names = append(names, name)
+	}
+	// Component by component: "a/b" comes before "a-b".
+	slices.SortFunc(names, func(a, b string) int {
+		return strings.Compare(strings.ReplaceAll(a, "/", "\x00"), strings.ReplaceAll(b, "/", "\x00"))
+	})
+	entries := make([]Entry, len(names))
+	for i, name := range names {
+		entries[i] = l.nodes[name].entry(name)
+	}
+	return &Tree{entries}
+}
+
+func (n *node) entry(name string) Entry {
+	e := Entry{Header: n.header}
+	e.Header.Name = name
+	switch n.header.Typeflag {
+	case tar.TypeDir:
+		e.Header.Name += "/"
+	case tar.TypeReg:
+		e.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(n.data)), nil }
+	}
+	return e
+}
