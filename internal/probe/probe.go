@@ -73,9 +73,7 @@ func Passed(checks []Check) bool {
 // broker which doesn't answer costs little more than one Timeout. A cancelled
 // ctx ends it early, with the rest of the checks failed.
 func Run(ctx context.Context, o Options) []Check {
-	o.Host = cmp.Or(o.Host, "127.0.0.1")
-	o.ServerName = cmp.Or(o.ServerName, o.Host)
-	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o = o.withDefaults()
 	var groups []*group
 	for _, l := range listeners(o) {
 		if l.tls {
@@ -95,6 +93,13 @@ func Run(ctx context.Context, o Options) []Check {
 		checks = append(checks, g.done...)
 	}
 	return checks
+}
+
+func (o Options) withDefaults() Options {
+	o.Host = cmp.Or(o.Host, "127.0.0.1")
+	o.ServerName = cmp.Or(o.ServerName, o.Host)
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	return o
 }
 
 // listener is one of the broker's, as the probe reaches it.

@@ -210,3 +210,22 @@ func TestLeavesNothing(t *testing.T) {
 		t.Errorf("retained messages stay behind:\n%s", out)
 	}
 }
+
+func TestWait(t *testing.T) {
+	b := startBroker(t, brokerOptions{})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := probe.Wait(ctx, b.options()); err != nil {
+		t.Errorf("the broker is there: %v", err)
+	}
+	b.stop(t)
+	if err := probe.Wait(ctx, b.options()); err == nil {
+		t.Error("a stopped broker counts as ready")
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err := probe.Wait(ctx, probe.Options{Port: freePort(t)})
+	if err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("nobody listens, and the error is: %v", err)
+	}
+}
