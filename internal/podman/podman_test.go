@@ -44,6 +44,9 @@ func TestRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	if err := podman.Check(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
 	var out log
 	ended := make(chan error, 1)
 	go func() { ended <- podman.Run(ctx, o, &out) }()
@@ -54,11 +57,11 @@ func TestRun(t *testing.T) {
 	}
 	t.Run("taken", func(t *testing.T) {
 		again := o
-		if err := podman.Run(ctx, again, io.Discard); !strings.Contains(fault.HintOf(err), "podman rm -f broker") {
+		if err := podman.Check(ctx, again); !strings.Contains(fault.HintOf(err), "podman rm -f broker") {
 			t.Errorf("a taken name: %v (hint %q)", err, fault.HintOf(err))
 		}
 		again.Name = "other"
-		if err := podman.Run(ctx, again, io.Discard); !strings.Contains(fault.HintOf(err), "--port") {
+		if err := podman.Check(ctx, again); !strings.Contains(fault.HintOf(err), "--port") {
 			t.Errorf("a taken port: %v (hint %q)", err, fault.HintOf(err))
 		}
 	})
@@ -120,7 +123,7 @@ func TestStart(t *testing.T) {
 
 func TestNoPodman(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := podman.Start(t.Context(), podman.Options{Image: "x", Name: "x", User: "1"})
+	err := podman.Check(t.Context(), podman.Options{Image: "x", Name: "x", User: "1"})
 	if want := "apt-get install podman"; !strings.Contains(fault.HintOf(err), want) {
 		t.Errorf("the error is %v with hint %q, want %q", err, fault.HintOf(err), want)
 	}

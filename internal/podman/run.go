@@ -17,13 +17,32 @@ import (
 // stopTime bounds the end of a container that was told to end.
 const stopTime = 10 * time.Second
 
+// Check finds what podman would fail on with less to say about it: podman
+// itself absent, the name or a port taken. The errors carry hints.
+func Check(ctx context.Context, o Options) error {
+	var exit *exec.ExitError
+	_, err := output(ctx, "container", "exists", o.Name)
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return fault.Hint(errors.New("podman is not installed"), "run: apt-get install podman")
+	case err == nil:
+		return fault.Hint(fmt.Errorf("there is a container %q already", o.Name),
+			"run: podman rm -f %s, or give another --name", o.Name)
+	case !errors.As(err, &exit) || exit.ExitCode() != 1:
+		return fmt.Errorf("looking for a container %q: %w", o.Name, err)
+	}
+	for _, p := range o.Ports {
+		if err := p.free(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Run runs the image, its output going to log, until it ends or ctx is done;
 // then it is told to end by SIGTERM. It returns nil where ctx ended it, or it
 // ended by itself with exit code 0. The container is gone when Run returns.
 func Run(ctx context.Context, o Options, log io.Writer) error {
-	if err := check(ctx, o); err != nil {
-		return err
-	}
 	c := exec.CommandContext(ctx, "podman", o.arguments()...)
 	c.Stdout, c.Stderr = log, log
 	// podman hands the signal on, and ends when the container has.
@@ -43,35 +62,11 @@ func Run(ctx context.Context, o Options, log io.Writer) error {
 
 // Start runs the image in the background and returns the container's ID.
 func Start(ctx context.Context, o Options) (string, error) {
-	if err := check(ctx, o); err != nil {
-		return "", err
-	}
 	id, err := output(ctx, o.arguments("--detach")...)
 	if err != nil {
 		return "", fmt.Errorf("starting %q under podman: %w", o.Image, err)
 	}
 	return id, nil
-}
-
-// check finds what podman would fail on with less to say about it.
-func check(ctx context.Context, o Options) error {
-	var exit *exec.ExitError
-	_, err := output(ctx, "container", "exists", o.Name)
-	switch {
-	case errors.Is(err, exec.ErrNotFound):
-		return fault.Hint(errors.New("podman is not installed"), "run: apt-get install podman")
-	case err == nil:
-		return fault.Hint(fmt.Errorf("there is a container %q already", o.Name),
-			"run: podman rm -f %s, or give another --name", o.Name)
-	case !errors.As(err, &exit) || exit.ExitCode() != 1:
-		return fmt.Errorf("looking for a container %q: %w", o.Name, err)
-	}
-	for _, p := range o.Ports {
-		if err := p.free(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // remove removes the container where there is one.

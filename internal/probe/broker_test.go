@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/probe"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // broker is a real mosquitto on loopback, ended with the test.
@@ -40,12 +41,13 @@ const user, password = "admin", "correct horse"
 
 func startBroker(t *testing.T, o brokerOptions) *broker {
 	t.Helper()
+	need.Program(t, "mosquitto_passwd")
 	mosquitto, err := exec.LookPath("mosquitto")
 	if err != nil {
-		mosquitto = "/usr/sbin/mosquitto"
+		mosquitto = "/usr/sbin/mosquitto" // where a user's PATH doesn't lead
 	}
 	if _, err := os.Stat(mosquitto); err != nil {
-		t.Skip("no mosquitto on this machine")
+		need.Unmet(t, "mosquitto is not installed")
 	}
 	dir := t.TempDir()
 	b := &broker{port: freePort(t), tlsPort: freePort(t)}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/probe"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // index returns the checks by "protocol listener/name", with "mqtt" or "mqtts"
@@ -194,15 +195,12 @@ func TestCancel(t *testing.T) {
 
 // Whatever a probe writes is gone when it ends.
 func TestLeavesNothing(t *testing.T) {
-	client, err := exec.LookPath("mosquitto_sub")
-	if err != nil {
-		t.Skip("no mosquitto_sub on this machine")
-	}
+	need.Program(t, "mosquitto_sub")
 	b := startBroker(t, brokerOptions{anonymous: true})
 	o := b.options()
 	o.Anonymous = true
 	failed(t, index(t, probe.Run(t.Context(), o)))
-	out, err := exec.Command(client, "-p", itoa(b.port), "-t", "#", "-v", "-W", "1").CombinedOutput()
+	out, err := exec.Command("mosquitto_sub", "-p", itoa(b.port), "-t", "#", "-v", "-W", "1").CombinedOutput()
 	if code := exitCode(err); code != 27 {
 		t.Fatalf("mosquitto_sub ended with %d, want 27, its timeout:\n%s", code, out)
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // Env is a podman of a test's own.
@@ -26,11 +28,7 @@ type Env struct {
 // container in it. It skips the test, saying why, where podman doesn't work.
 func New(t testing.TB) *Env {
 	t.Helper()
-	for _, program := range []string{"podman", "conmon"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("no %s on this machine (apt-get install podman)", program)
-		}
-	}
+	need.Program(t, "podman")
 	dir, err := os.MkdirTemp("", "pm") // t.TempDir's are too long for sockets
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +44,7 @@ func New(t testing.TB) *Env {
 		t.Fatal(err)
 	}
 	if out, err := e.Command(t.Context(), "info").CombinedOutput(); err != nil {
-		t.Skipf("podman doesn't work on this machine: %v\n%s", err, out)
+		need.Unmet(t, "podman doesn't work on this machine: %v\n%s", err, out)
 	}
 	return e
 }
