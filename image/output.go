@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
@@ -58,9 +57,9 @@ func (o Output) String() string {
 // failure leaves what was there before. Files that hold test credentials are
 // readable by their owner alone.
 func Write(ctx context.Context, img Image, out Output, ref string) error {
-	tag, err := name.NewTag(ref)
+	tag, err := parseReference(ref)
 	if err != nil {
-		return fault.With(fault.Usage, fmt.Errorf("naming the image %q: %w", ref, err))
+		return err
 	}
 	c, err := contentsOf(img, tag.Name())
 	if err != nil {

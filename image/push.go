@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
@@ -59,7 +60,11 @@ type Pushed struct {
 // again; a refusal isn't. Errors carry fault.Usage, or fault.Unreachable with
 // a hint.
 func Push(ctx context.Context, img Image, o PushOptions) (Pushed, error) {
-	tag, err := parseReference(o.Reference, o.Trust.Insecure)
+	var scheme []name.Option
+	if o.Trust.Insecure {
+		scheme = append(scheme, name.Insecure)
+	}
+	tag, err := parseReference(o.Reference, scheme...)
 	if err != nil {
 		return Pushed{}, err
 	}
@@ -67,7 +72,7 @@ func Push(ctx context.Context, img Image, o PushOptions) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, fmt.Errorf("reading the image: %w", err)
 	}
-	if !o.WithTestCredentials && !IsLoopback(o.Reference) {
+	if !o.WithTestCredentials && !loopbackHost(tag.RegistryStr()) {
 		if img, err = WithoutDefaults(img); err != nil {
 			return Pushed{}, err
 		}

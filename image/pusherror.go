@@ -67,6 +67,9 @@ func pushHint(err error, tag name.Tag) string {
 	if host == name.DefaultRegistry {
 		host = "docker.io"
 	}
+	if untrusted(err) {
+		return "give the folder of the registry's CA certificate, ca.crt, with --cert-dir DIR, or skip the check with --tls-verify=false"
+	}
 	if answer := (*transport.Error)(nil); errors.As(err, &answer) {
 		switch answer.StatusCode {
 		case http.StatusUnauthorized, http.StatusForbidden:
@@ -77,9 +80,6 @@ func pushHint(err error, tag name.Tag) string {
 			return host + " limits how often it is asked: wait, or log in: podman login " + host
 		}
 		return "the registry answered, but refused or failed: its own log says why"
-	}
-	if untrusted(err) {
-		return "give the folder of the registry's CA certificate, ca.crt, with --cert-dir DIR, or skip the check with --tls-verify=false"
 	}
 	if errors.Is(err, errPlainHTTP) || errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, new(tls.RecordHeaderError)) {
 		return "where the registry has no TLS and the network is trusted: --tls-verify=false"

@@ -11,29 +11,35 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
 
-// parseReference reads the name that an image is pushed to. The registry must
-// be named: guessing Docker Hub would publish what was meant for elsewhere.
-func parseReference(ref string, plainHTTP bool) (name.Tag, error) {
+// parseReference reads REGISTRY/NAME[:TAG]. The registry must be named:
+// guessing Docker Hub would publish what was meant for elsewhere. The library's
+// own reading is used for the rest alone, since it takes localhost/NAME for a
+// repository of Docker Hub.
+func parseReference(ref string, opts ...name.Option) (name.Tag, error) {
 	bad := func(err error) (name.Tag, error) {
 		err = fmt.Errorf("reading reference %q: %w", ref, err)
 		return name.Tag{}, fault.With(fault.Usage, fault.Hint(err, "write REGISTRY/NAME[:TAG], such as quay.io/example/mosquitto:2.0"))
 	}
-	host, _, ok := strings.Cut(ref, "/")
+	host, rest, ok := strings.Cut(ref, "/")
 	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
 		return bad(errors.New("it names no registry"))
 	}
 	if strings.Contains(ref, "@") {
 		return bad(errors.New("a digest can't be chosen, only a tag"))
 	}
-	var opts []name.Option
-	if plainHTTP {
-		opts = append(opts, name.Insecure)
-	}
-	tag, err := name.NewTag(ref, opts...)
+	registry, err := name.NewRegistry(host, opts...)
 	if err != nil {
 		return bad(err)
 	}
-	return tag, nil
+	checked, err := name.NewTag("registry.invalid/" + rest)
+	if err != nil {
+		return bad(err)
+	}
+	path := checked.RepositoryStr()
+	if registry.Name() == name.DefaultRegistry && !strings.Contains(path, "/") {
+		path = "library/" + path
+	}
+	return registry.Repo(path).Tag(checked.TagStr()), nil
 }
 
 // repositoryName is the repository as people write it: Docker Hub's own host
