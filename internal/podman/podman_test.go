@@ -71,7 +71,7 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Errorf("it was told to end, which is no failure: %v", err)
 		}
-	case <-time.After(15 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatal("it doesn't end")
 	}
 	for _, want := range []string{"user 30123 0 ", "write / false", "write /mosquitto/data true", "got terminated"} {
@@ -164,7 +164,7 @@ func TestRandomUID(t *testing.T) {
 // ask returns what a port answers, waiting until it does.
 func ask(t *testing.T, port int) string {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", net.JoinHostPort(podman.Loopback, fmt.Sprint(port)))
 		if err != nil {
 			continue

@@ -76,7 +76,7 @@ func startBroker(t *testing.T, o brokerOptions) *broker {
 			t.Logf("the broker's log:\n%s", log.String())
 		}
 	})
-	for deadline := time.Now().Add(5 * time.Second); !listening(b.port) || !listening(b.tlsPort); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !listening(b.port) || !listening(b.tlsPort); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the broker doesn't listen:\n%s", log.String())
 		}
@@ -84,11 +84,12 @@ func startBroker(t *testing.T, o brokerOptions) *broker {
 	return b
 }
 
-// options are those under which the default broker passes every check.
+// options are those under which the default broker passes every check, however
+// busy the machine is.
 func (b *broker) options() probe.Options {
 	return probe.Options{
 		Host: "127.0.0.1", Port: b.port, TLSPort: b.tlsPort, CA: b.ca, ServerName: "localhost",
-		Username: user, Password: []byte(password), Timeout: time.Second,
+		Username: user, Password: []byte(password), Timeout: 30 * time.Second,
 	}
 }
 

@@ -70,11 +70,12 @@ func (g *group) check(ctx context.Context, s step, c *Check) {
 		return
 	}
 	c.Detail = err.Error()
+	if answered(err) {
+		return
+	}
+	g.stop = s.name + " got no answer"
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		c.Detail = fmt.Sprintf("no answer within %v: %v", g.o.Timeout, err)
-	}
-	if !answered(err) {
-		g.stop = s.name + " got no answer"
 	}
 }
 
