@@ -1,0 +1,42 @@
+package cmd
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mosqbuild/mosqbuild/packages/source"
+)
+
+func newPackagesPath(a *app) *cobra.Command {
+	var cache string
+	c := &cobra.Command{
+		Use:   "path",
+		Short: "Print the folder of the packages built from source",
+		Example: `  mosqbuild packages path
+  ls "$(mosqbuild packages path)"/*/`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			folder, err := cacheFolder(cache)
+			if err != nil {
+				return err
+			}
+			dir, _, err := source.Repository(folder)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.Out, dir)
+			return err
+		},
+	}
+	c.Flags().StringVar(&cache, "cache", "", "`folder` that the build was given (default: the user's cache folder)")
+	return c
+}
+
+// cacheFolder is the folder given by --cache, or else the user's.
+func cacheFolder(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	return cacheDir()
+}
