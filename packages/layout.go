@@ -53,7 +53,7 @@ func (l *layout) add(p *loaded) error {
 }
 
 func (l *layout) addFolder(p *loaded, it item) (string, error) {
-	at, err := l.folder(it.header.Name, 0)
+	at, err := l.folder(it.header.Name)
 	if err != nil {
 		return "", err
 	}
@@ -76,7 +76,7 @@ func (l *layout) addFolder(p *loaded, it item) (string, error) {
 }
 
 func (l *layout) addFile(p *loaded, it item) (string, error) {
-	at, err := l.folder(path.Dir(it.header.Name), 0)
+	at, err := l.folder(path.Dir(it.header.Name))
 	if err != nil {
 		return "", err
 	}
@@ -123,18 +123,21 @@ func (p *loaded) rank(other *loaded) int64 {
 	return -1
 }
 
-// maxLinks is the kernel's limit for symbolic links in a path.
+// maxLinks is the kernel's limit for symbolic links on the way to one file.
 const maxLinks = 40
 
 // folder returns where the folder of that name is once symbolic links in the
 // layout are followed, none of which leads out of it, and makes what is missing.
-func (l *layout) folder(name string, links int) (string, error) {
-	if links > maxLinks {
-		return "", fmt.Errorf("too many symbolic links in %q", name)
-	}
+func (l *layout) folder(name string) (string, error) {
 	at := "."
-	for part := range strings.SplitSeq(name, "/") {
-		if part == "" || part == "." {
+	rest := strings.Split(name, "/")
+	for links := 0; len(rest) > 0; {
+		part := rest[0]
+		rest = rest[1:]
+		if part == "" || part == "." || part == ".." {
+			if part == ".." {
+				at = path.Dir(at) // which is "." at the top
+			}
 			continue
 		}
 		next := path.Join(at, part)
@@ -142,26 +145,27 @@ func (l *layout) folder(name string, links int) (string, error) {
 		switch {
 		case n == nil:
 			l.nodes[next] = &node{item: item{header: tar.Header{Typeflag: tar.TypeDir, Mode: 0o755, ModTime: time.Unix(0, 0)}}}
-		case n.header.Typeflag == tar.TypeSymlink:
-			target := n.header.Linkname
-			if !path.IsAbs(target) {
-				target = path.Join("/", at, target)
-			}
-			var err error
-			if next, err = l.folder(strings.TrimPrefix(path.Clean(target), "/"), links+1); err != nil {
-				return "", err
-			}
-		case n.header.Typeflag != tar.TypeDir:
+			at = next
+		case n.header.Typeflag == tar.TypeDir:
+			at = next
+		case n.header.Typeflag != tar.TypeSymlink:
 			return "", fmt.Errorf("%q is no folder", next)
+		case links == maxLinks:
+			return "", fmt.Errorf("too many symbolic links on the way to %q", name)
+		default:
+			links++
+			if path.IsAbs(n.header.Linkname) {
+				at = "."
+			}
+			rest = append(strings.Split(n.header.Linkname, "/"), rest...)
 		}
-		at = next
 	}
 	return at, nil
 }
 
 // put adds a file that we made ourselves, whatever was there.
 func (l *layout) put(name string, data []byte) error {
-	dir, err := l.folder(path.Dir(name), 0)
+	dir, err := l.folder(path.Dir(name))
 	if err != nil {
 		return fmt.Errorf("adding %q: %w", name, err)
 	}
