@@ -65,8 +65,9 @@ var catalog = []entry{
 // maintainer is of the packages, not of what is in them.
 const maintainer = "mosqbuild"
 
-// mosquittoLicense is that of its files' headers: the EDL is the BSD licence.
-const mosquittoLicense = "EPL-2.0 OR BSD-3-Clause"
+// mosquittoLicense is that of its files' headers, where the EDL is the BSD
+// licence, and that of uthash, which is compiled in.
+const mosquittoLicense = "(EPL-2.0 OR BSD-3-Clause) AND BSD-1-Clause"
 
 // assemble makes the packages of what steps left: in each one's folder root/
 // the files, in licenses/ the licence texts. versions are by step.

@@ -1,5 +1,7 @@
 # cJSON: one C file, so the compiler is called and not cmake, which a machine
 # may lack. The defines are those of its own CMakeLists.txt for a shared build.
+set -eu
+# shellcheck source=toolchain.sh
 . "$RECIPES/toolchain.sh"
 
 cd source

@@ -8,6 +8,8 @@
 # The top Makefile also makes the C++ library, for which musl-gcc has no
 # libstdc++; so the folders are made one by one, in one make for all so that
 # they share its jobs.
+set -eu
+# shellcheck source=toolchain.sh
 . "$RECIPES/toolchain.sh"
 
 cd source
@@ -43,3 +45,5 @@ put 755 usr/lib lib/libmosquitto.so.1 plugins/dynamic-security/mosquitto_dynamic
 for file in LICENSE.txt NOTICE.md epl-v20 edl-v10; do
 	install -D -m 644 $file "$OUT/licenses/$file"
 done
+# Compiled in, and under a licence of its own.
+sed '/\*\//q' deps/uthash.h >"$OUT/licenses/uthash.txt"

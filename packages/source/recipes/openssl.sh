@@ -10,6 +10,8 @@
 #
 # Only the shared libraries are made, not the target build_libs: for the
 # static ones every file would be compiled a second time.
+set -eu
+# shellcheck source=toolchain.sh
 . "$RECIPES/toolchain.sh"
 
 case $ARCH in
@@ -21,6 +23,7 @@ esac
 cd source
 # One function, AES-GCM by AVX-512, is unrolled to 700 kB, a sixth of libcrypto.
 # The AES-NI code does the same on every processor.
+# shellcheck disable=SC2016 # the variable is perl's
 sed -i 's/^if (\$avx512vaes>0)/if (0)/' crypto/modes/asm/aes-gcm-avx512.pl
 grep -q '^if (0)' crypto/modes/asm/aes-gcm-avx512.pl
 # shellcheck disable=SC2086 # the flags are words
@@ -33,7 +36,9 @@ CC=musl-gcc ./Configure $target \
 	no-aria no-bf no-blake2 no-camellia no-cast no-des no-gost no-idea no-md4 \
 	no-mdc2 no-rc2 no-rc4 no-rc5 no-rmd160 no-seed no-siphash no-siv no-ocb \
 	no-scrypt no-argon2 no-sm2 no-sm3 no-sm4 no-whirlpool \
-	no-dsa no-ec2m no-ml-dsa no-slh-dsa \
+	no-dsa no-ec2m no-tls-deprecated-ec no-ml-dsa no-slh-dsa \
+	no-dgram no-integrity-only-ciphers no-multiblock no-nextprotoneg \
+	no-default-thread-pool no-thread-pool no-makedepend \
 	-Os -pipe $HARDEN_CFLAGS -fno-asynchronous-unwind-tables \
 	$HARDEN_LDFLAGS
 make build_generated
