@@ -1,0 +1,14 @@
+package cmd
+
+import "github.com/spf13/cobra"
+
+func newCerts(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "certs",
+		Short: "Make the certificates of the TLS listener",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newCertsInit(a))
+	return c
+}
