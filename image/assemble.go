@@ -21,6 +21,9 @@ const (
 	kindDefaults = "defaults"
 )
 
+// historyPrefix comes before the kind in a layer's history.
+const historyPrefix = "mosqbuild: "
+
 // layerAnnotation marks the descriptor of the defaults layer.
 const layerAnnotation = "dev.mosqbuild.layer"
 
@@ -33,7 +36,7 @@ type part struct {
 }
 
 func newPart(kind string, l *layer, created time.Time) part {
-	p := part{Layer: l, diffID: l.diffID, history: v1.History{Created: v1.Time{Time: created}, CreatedBy: "mosqbuild: " + kind}}
+	p := part{Layer: l, diffID: l.diffID, history: v1.History{Created: v1.Time{Time: created}, CreatedBy: historyPrefix + kind}}
 	if kind == kindDefaults {
 		p.annotations = map[string]string{layerAnnotation: kindDefaults}
 	}

@@ -102,11 +102,26 @@ func (c contents) writeLayout(ctx context.Context, dir string) error {
 	return c.updateLayout(ctx, dir)
 }
 
-func (c contents) newLayout(ctx context.Context, dir string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+func (c contents) newLayout(ctx context.Context, dir string) error {
+	return newFolder(dir, func(tmp string) error {
+		if err := c.fillLayout(ctx, tmp); err != nil {
+			return err
+		}
+		if c.mode == publicMode {
+			return os.Chmod(tmp, 0o755)
+		}
+		return nil
+	})
+}
+
+// newFolder makes the folder dir, at mode 0700, of what fill writes into one
+// beside it. In place of an empty folder it comes, of any other not.
+func newFolder(dir string, fill func(tmp string) error) (err error) {
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".*")
+	tmp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".*")
 	if err != nil {
 		return err
 	}
@@ -115,13 +130,8 @@ func (c contents) newLayout(ctx context.Context, dir string) (err error) {
 			err = errors.Join(err, os.RemoveAll(tmp))
 		}
 	}()
-	if err := c.fillLayout(ctx, tmp); err != nil {
+	if err := fill(tmp); err != nil {
 		return err
-	}
-	if c.mode == publicMode {
-		if err := os.Chmod(tmp, 0o755); err != nil {
-			return err
-		}
 	}
 	return os.Rename(tmp, dir)
 }
