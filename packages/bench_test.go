@@ -8,8 +8,8 @@ import (
 	"github.com/mosqbuild/mosqbuild/packages/repo"
 )
 
-// realistic is nine packages of 7.5 MB, a third of which is noise, as programs
-// compress.
+// realistic is nine packages of 7.5 MB, a third of which is noise and the rest
+// repeats, as programs compress.
 func realistic() []repo.Package {
 	sizes := []int{621, 3998, 548, 90, 240, 96, 1124, 220, 563}
 	var pkgs []repo.Package
@@ -17,8 +17,10 @@ func realistic() []repo.Package {
 	for n, size := range sizes {
 		data := make([]byte, size*1000)
 		for i := range data {
-			if x = x*1664525 + 1013904223; i%6 < 2 {
+			if x = x*1664525 + 1013904223; i < 4096 || i%12 < 4 {
 				data[i] = byte(x >> 24)
+			} else {
+				data[i] = data[i-4096]
 			}
 		}
 		pkgs = append(pkgs, repo.Package{

@@ -31,11 +31,15 @@ func Resolve(ctx context.Context, names []string, o Options) (*Lock, error) {
 	if err != nil {
 		return nil, unresolvable(world, indexes, err)
 	}
+	byName := providers(closure)
+	if err := conflicts(closure, byName); err != nil {
+		return nil, unresolvable(world, indexes, err)
+	}
 	lock := &Lock{Arch: o.goArch(), World: world}
 	for _, i := range indexes {
 		lock.Repositories = append(lock.Repositories, i.Index)
 	}
-	for _, p := range inOrder(closure) {
+	for _, p := range inOrder(closure, byName) {
 		locked, err := lockPackage(p, o.apkArch())
 		if err != nil {
 			return nil, err
@@ -94,20 +98,48 @@ func unresolvable(world []string, indexes []index, err error) error {
 		"check the names, or add the repository that has what is missing: --repository URL|FOLDER")
 }
 
-// inOrder sorts packages so that each comes after what it depends on. apko's
-// order is such an order too, but depends on that of a map.
-func inOrder(closure []*apk.RepositoryPackage) []*apk.RepositoryPackage {
-	closure = slices.SortedFunc(slices.Values(closure), func(a, b *apk.RepositoryPackage) int {
-		return strings.Compare(a.Name, b.Name)
-	})
-	providers := map[string][]*apk.RepositoryPackage{}
+// providers returns the packages by every name they go by, in the order of
+// their own names.
+func providers(closure []*apk.RepositoryPackage) map[string][]*apk.RepositoryPackage {
+	slices.SortFunc(closure, func(a, b *apk.RepositoryPackage) int { return strings.Compare(a.Name, b.Name) })
+	byName := map[string][]*apk.RepositoryPackage{}
 	for _, p := range closure {
-		providers[p.Name] = append(providers[p.Name], p)
+		byName[p.Name] = append(byName[p.Name], p)
 		for _, provided := range p.Provides {
 			name := apk.ResolvePackageNameVersionPin(provided).Name
-			providers[name] = append(providers[name], p)
+			byName[name] = append(byName[name], p)
 		}
 	}
+	return byName
+}
+
+// conflicts reports a package whose "!name" dependency another one violates,
+// which apko's resolver misses when it has chosen that one before.
+func conflicts(closure []*apk.RepositoryPackage, byName map[string][]*apk.RepositoryPackage) error {
+	for _, p := range closure {
+		for _, dependency := range p.Dependencies {
+			unwanted, ok := strings.CutPrefix(dependency, "!")
+			if !ok {
+				continue
+			}
+			c := apk.ResolvePackageNameVersionPin(unwanted)
+			for _, other := range byName[c.Name] {
+				version, err := apk.ParseVersion(other.Version)
+				if err != nil {
+					return fmt.Errorf("reading version of package %q: %w", other.Name, err)
+				}
+				if hit, err := c.SatisfiedBy(version); other != p && (hit || err != nil) {
+					return fmt.Errorf("package %q conflicts with package %q", p.Name, other.Name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// inOrder sorts packages so that each comes after what it depends on. apko's
+// order is such an order too, but depends on that of a map.
+func inOrder(closure []*apk.RepositoryPackage, byName map[string][]*apk.RepositoryPackage) []*apk.RepositoryPackage {
 	var order []*apk.RepositoryPackage
 	seen := map[*apk.RepositoryPackage]bool{}
 	var visit func(*apk.RepositoryPackage)
@@ -117,7 +149,7 @@ func inOrder(closure []*apk.RepositoryPackage) []*apk.RepositoryPackage {
 		}
 		seen[p] = true
 		for _, dependency := range p.Dependencies {
-			for _, provider := range providers[apk.ResolvePackageNameVersionPin(dependency).Name] {
+			for _, provider := range byName[apk.ResolvePackageNameVersionPin(dependency).Name] {
 				visit(provider)
 			}
 		}

@@ -1,0 +1,85 @@
+package packages_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/packages"
+)
+
+func TestUnreachable(t *testing.T) {
+	var asked atomic.Int32
+	status := http.StatusServiceUnavailable
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	location := strings.Replace(server.URL, "http://", "http://user:secret@", 1)
+	for want, code := range map[int32]int{3: http.StatusServiceUnavailable, 1: http.StatusNotFound} {
+		asked.Store(0)
+		status = code
+		_, err := packages.Resolve(t.Context(), []string{"a"}, packages.Options{Repositories: []string{location}})
+		wantFault(t, err, fault.Unreachable, server.URL+"/x86_64/APKINDEX.tar.gz", http.StatusText(code))
+		if strings.Contains(err.Error()+fault.HintOf(err), "secret") {
+			t.Errorf("the message holds the password: %v", err)
+		}
+		if got := asked.Load(); got != want {
+			t.Errorf("server was asked %d times for status %d, want %d", got, code, want)
+		}
+		if hint := fault.HintOf(err); !strings.Contains(hint, "mosqbuild packages build") || !strings.Contains(hint, "mosqbuild image build --local") {
+			t.Errorf("hint is %q", hint)
+		}
+	}
+	server.Close()
+	_, err := packages.Resolve(t.Context(), []string{"a"}, packages.Options{Repositories: []string{location}})
+	wantFault(t, err, fault.Unreachable, server.URL)
+	missing := filepath.Join(t.TempDir(), "none")
+	_, err = packages.Resolve(t.Context(), []string{"a"}, packages.Options{Repositories: []string{missing}})
+	wantFault(t, err, fault.Unreachable, missing)
+	r := overHTTP(t, fixture())
+	must(t, os.Remove(r.path(broker)))
+	_, _, err = build(t, r.options, "mosquitto")
+	wantFault(t, err, fault.Unreachable, `package "mosquitto"`, broker)
+}
+
+// TestTransferIsTriedAgain drops the connection once in the middle of a file.
+func TestTransferIsTriedAgain(t *testing.T) {
+	r := overFolder(t, fixture())
+	var broken atomic.Bool
+	handler := http.FileServer(http.Dir(r.dir))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if strings.HasSuffix(q.URL.Path, broker) && broken.CompareAndSwap(false, true) {
+			w.Header().Set("Content-Length", "5000")
+			_, _ = w.Write([]byte("half"))
+			panic(http.ErrAbortHandler)
+		}
+		handler.ServeHTTP(w, q)
+	}))
+	defer server.Close()
+	r.options.Repositories, r.options.Transport = []string{server.URL}, nil
+	if _, _, err := build(t, r.options, "mosquitto"); err != nil || !broken.Load() {
+		t.Errorf("after one dropped connection: %v", err)
+	}
+}
+
+func TestFirstRepositoryWins(t *testing.T) {
+	first, second := overFolder(t, fixture()), overHTTP(t, fixture())
+	o := second.options
+	o.Repositories = []string{first.options.Repositories[0], second.options.Repositories[0]}
+	for range 5 {
+		lock, _, err := build(t, o, "mosquitto")
+		must(t, err)
+		for _, p := range lock.Packages {
+			if p.Repository != o.Repositories[0] {
+				t.Fatalf("%s comes from %s", p.Name, p.Repository)
+			}
+		}
+	}
+}
