@@ -40,14 +40,13 @@ func (a apt) options() []string {
 		"Dir::State::Lists=" + a.path("lists"), "Dir::State::Status=/dev/null",
 		"Dir::Cache=" + a.path("cache"), "Dir::Cache::Archives=" + a.path("cache"),
 		"Dir::Cache::PkgCache=", "Dir::Cache::SrcPkgCache=",
-		"APT::Sandbox::User=root", // "" would be a user that an unprivileged caller can't become
-		"APT::Update::Error-Mode=any", "Acquire::Languages=none", "Acquire::Retries=2",
+		"APT::Sandbox::User=root", // as root apt would turn into _apt, who can't write here
+		"APT::Update::Error-Mode=any", "Acquire::Languages=none", "Acquire::Retries=2", "Acquire::GzipIndexes=false",
 		"Acquire::AllowInsecureRepositories=false", "Acquire::AllowWeakRepositories=false",
 		"Acquire::AllowDowngradeToInsecureRepositories=false",
 		"APT::Get::AllowUnauthenticated=false", "Debug::NoLocking=true",
 	}
-	// Hooks of the machine's own updates have no business here.
-	args := []string{"-qq", "-c=" + a.path("apt.conf")}
+	args := []string{"-q", "-c=" + a.path("apt.conf")}
 	for _, s := range set {
 		args = append(args, "-o", s)
 	}
@@ -70,10 +69,8 @@ func (a apt) run(ctx context.Context, dir string, out, log io.Writer, args ...st
 // resolve reads the suite's signed index anew and returns the source packages
 // called names in the versions that it now has.
 func (a apt) resolve(ctx context.Context, names []string, log io.Writer) ([]Source, error) {
-	for _, dir := range []string{"lists/partial", "cache/partial", "empty"} {
-		if err := os.MkdirAll(a.path(dir), 0o755); err != nil {
-			return nil, err
-		}
+	if err := os.MkdirAll(a.dir, 0o755); err != nil {
+		return nil, err
 	}
 	var targets bytes.Buffer
 	list := command(ctx, a.dir, &targets, "apt-get", "indextargets", "--format", targetFormat)
@@ -82,14 +79,25 @@ func (a apt) resolve(ctx context.Context, names []string, log io.Writer) ([]Sour
 	if err := list.Run(); err != nil {
 		return nil, fmt.Errorf("asking apt for its mirrors: %w", err)
 	}
-	sources, err := sourcesList(parseTargets(targets.String()), suite)
+	mirrors, err := sourcesList(parseTargets(targets.String()), suite)
 	if err != nil {
 		return nil, err
 	}
+	return a.index(ctx, mirrors, names, log)
+}
+
+// index is resolve for mirrors in the form of sources.list.
+func (a apt) index(ctx context.Context, mirrors string, names []string, log io.Writer) ([]Source, error) {
+	for _, dir := range []string{"lists/partial", "cache/partial", "empty"} {
+		if err := os.MkdirAll(a.path(dir), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	// Hooks of the machine's own updates have no business here.
 	hooks := "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n"
-	err = errors.Join(
+	err := errors.Join(
 		os.WriteFile(a.path("apt.conf"), []byte(hooks), 0o644),
-		os.WriteFile(a.path("sources.list"), []byte(sources), 0o644))
+		os.WriteFile(a.path("sources.list"), []byte(mirrors), 0o644))
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +125,7 @@ func (a apt) resolve(ctx context.Context, names []string, log io.Writer) ([]Sour
 // list returns the packages called names with that suffix, which may be a
 // version or a suite.
 func (a apt) list(ctx context.Context, names []string, suffix string, log io.Writer) ([]Source, error) {
-	args := []string{"source", "--print-uris", "--only-source"}
+	args := []string{"source", "-qq", "--print-uris", "--only-source"}
 	for _, n := range names {
 		args = append(args, n+suffix)
 	}

@@ -16,6 +16,8 @@ var (
 	osRelease []byte
 	//go:embed base/nsswitch.conf
 	nsswitch []byte
+	//go:embed base/hosts
+	hosts []byte
 	//go:embed base/LICENSE
 	apache []byte
 )
@@ -33,6 +35,7 @@ func base() repo.Package {
 		License:     "Apache-2.0", URL: "https://github.com/mosqbuild/mosqbuild",
 		Files: []repo.File{
 			{Path: "etc/os-release", Mode: fs.ModeSymlink, Link: "../usr/lib/os-release"},
+			file("etc/hosts", hosts),
 			file("etc/nsswitch.conf", nsswitch),
 			dir("run", 0o755),
 			dir("tmp", fs.ModeSticky|0o777),

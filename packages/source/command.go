@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // toolPath is where programs are looked for: what a user's PATH puts first
@@ -39,6 +40,7 @@ func command(ctx context.Context, dir string, out io.Writer, name string, args .
 	c.Env = []string{"PATH=" + toolPath, "HOME=" + dir, "LC_ALL=C", "TZ=UTC"}
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+	c.WaitDelay = 5 * time.Second // should any of them have left the group
 	return c
 }
 
