@@ -1,0 +1,76 @@
+package packages
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/packages/repo"
+)
+
+// FuzzOpenIndex asserts that nothing passes for signed but what was signed.
+func FuzzOpenIndex(f *testing.F) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		f.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		f.Fatal(err)
+	}
+	key, err := repo.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	dir := f.TempDir()
+	if err := repo.Write(f.Context(), dir, "x86_64", []repo.Package{{Name: "a", Version: "1"}}, key, time.Unix(1, 0)); err != nil {
+		f.Fatal(err)
+	}
+	file, err := os.ReadFile(filepath.Join(dir, "x86_64", "APKINDEX.tar.gz"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	_, index, err := cutMember(file, maxIndexUnpacked)
+	if err != nil {
+		f.Fatal(err)
+	}
+	ring := keyring{key.Name: &private.PublicKey}
+	if name, signed, err := ring.openIndex(file); err != nil || name != key.Name || !bytes.Equal(signed, index) {
+		f.Fatalf("the index as it was signed: %q, %v", name, err)
+	}
+	f.Add(file)
+	f.Add(index)
+	f.Add(file[:len(file)-1])
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if _, signed, err := ring.openIndex(file); err == nil && !bytes.Equal(signed, index) {
+			t.Error("passes for signed")
+		}
+	})
+}
+
+// FuzzParsePublicKey asserts that what is taken for a key is one.
+func FuzzParsePublicKey(f *testing.F) {
+	entries, err := alpineKeys.ReadDir("keys")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range entries {
+		data, err := alpineKeys.ReadFile("keys/" + e.Name())
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if key, err := parsePublicKey(data); err == nil && (key == nil || key.N.Sign() <= 0) {
+			t.Errorf("key is %v", key)
+		}
+	})
+}
