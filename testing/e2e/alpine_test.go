@@ -17,12 +17,13 @@ func TestAlpinesApkInstallsFromTheLocalRepository(t *testing.T) {
 	repository := localPackages(t)
 	root := t.TempDir()
 	run(t, root, "tar", "xzf", minirootfs)
-	run(t, root, "cp", "-r", repository, "repository")
+	run(t, root, "cp", "-rL", repository, "repository")
+	write(t, filepath.Join(root, "none"), "")
 	keys, err := filepath.Glob(filepath.Join(repository, "*.rsa.pub"))
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("keys in the repository: %v, %v", keys, err)
 	}
-	apk := []string{root, "/sbin/apk", "--no-network", "--no-cache", "--root", "/new", "--repositories-file", "/dev/null", "--repository", "/repository", "add", "--initdb"}
+	apk := []string{root, "/sbin/apk", "--no-network", "--no-cache", "--root", "/new", "--repositories-file", "/none", "--repository", "/repository", "add", "--initdb"}
 
 	// The key isn't trusted yet.
 	r := try(t, root, nil, "chroot", append(apk, "mosquitto")...)

@@ -1,0 +1,167 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/files"
+	"github.com/mosqbuild/mosqbuild/image"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/packages"
+	"github.com/mosqbuild/mosqbuild/packages/source"
+)
+
+// buildOptions are the flags of every command that may have to build.
+type buildOptions struct {
+	Repositories []string
+	Keys         []string
+	Local        bool
+	Defaults     string
+}
+
+func (o *buildOptions) flags(c *cobra.Command) {
+	c.Flags().StringArrayVar(&o.Repositories, "repository", nil, "apk repository, `URL or folder`, instead of the configured ones (repeatable)")
+	c.Flags().StringArrayVar(&o.Keys, "repository-key", nil, "public key `file` to trust besides Alpine's (repeatable)")
+	c.Flags().BoolVar(&o.Local, "local", false, "use the packages of \"mosqbuild packages build\"")
+	c.Flags().StringVar(&o.Defaults, "defaults", "test", "test credentials in the image: `test or none`")
+	c.MarkFlagsMutuallyExclusive("local", "repository")
+}
+
+// built is an image and the name to load it under.
+type built struct {
+	image.Image
+	Name string
+}
+
+// build assembles the image that the configuration asks for and keeps it in
+// the state folder.
+func (a *app) build(ctx context.Context, o buildOptions) (built, error) {
+	start := time.Now()
+	cfg, err := a.config()
+	if err != nil {
+		return built{}, err
+	}
+	bundle, err := a.bundle(cfg, o.Defaults)
+	if err != nil {
+		return built{}, err
+	}
+	from, err := a.sources(cfg, o)
+	if err != nil {
+		return built{}, err
+	}
+	a.progress("resolving %d packages", len(cfg.Image.Packages))
+	lock, err := packages.Resolve(ctx, cfg.Image.Packages, from)
+	if err != nil {
+		return built{}, err
+	}
+	epoch, err := created()
+	if err != nil {
+		return built{}, err
+	}
+	img, err := image.Build(ctx, image.Spec{
+		Lock:    lock,
+		Tree:    func(ctx context.Context) (*packages.Tree, error) { return packages.Load(ctx, lock, from) },
+		Bundle:  bundle,
+		Name:    cfg.Name,
+		Labels:  cfg.Image.Labels,
+		Created: epoch,
+		Cache:   from.Cache,
+	})
+	if err != nil {
+		return built{}, err
+	}
+	b := built{img, localName(cfg)}
+	if err := image.Write(ctx, img, image.Output{Format: image.FormatOCI, Path: a.state().Image()}, b.Name); err != nil {
+		return built{}, err
+	}
+	size, err := image.Size(img)
+	a.progress("built %s: %d packages, %.2f MB compressed, in %s", b.Name, len(lock.Packages), float64(size)/1e6, time.Since(start).Round(time.Millisecond))
+	return b, err
+}
+
+// last returns the image last built, building it where there is none.
+func (a *app) last(ctx context.Context, o buildOptions) (built, error) {
+	cfg, err := a.config()
+	if err != nil {
+		return built{}, err
+	}
+	img, err := image.Open(a.state().Image())
+	if errors.Is(err, fs.ErrNotExist) {
+		return a.build(ctx, o)
+	}
+	return built{img, localName(cfg)}, err
+}
+
+// bundle renders the files beside the packages. Without defaults nothing is
+// made; users that are in the password file already still get their access.
+func (a *app) bundle(cfg config.Config, defaults string) (files.Bundle, error) {
+	switch defaults {
+	case "test":
+		secrets, err := a.state().Secrets(cfg, a.base())
+		if err != nil {
+			return files.Bundle{}, err
+		}
+		return files.Render(cfg, secrets)
+	case "none":
+		passwd, err := os.ReadFile(a.state().Passwd())
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return files.Bundle{}, err
+		}
+		b, err := files.Render(cfg, files.Secrets{Passwd: passwd})
+		b.Defaults = nil
+		return b, err
+	}
+	return files.Bundle{}, fault.With(fault.Usage, fmt.Errorf("--defaults %q is neither test nor none", defaults))
+}
+
+// sources says where packages come from and whose signature they need.
+func (a *app) sources(cfg config.Config, o buildOptions) (packages.Options, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return packages.Options{}, err
+	}
+	from := packages.Options{Repositories: cfg.Image.Repositories, Keys: map[string][]byte{}, Cache: cache}
+	keys := slices.Clone(o.Keys)
+	for _, k := range cfg.Image.Keys {
+		if !filepath.IsAbs(k) {
+			k = filepath.Join(a.base(), k)
+		}
+		keys = append(keys, k)
+	}
+	if o.Repositories != nil {
+		from.Repositories = o.Repositories
+	}
+	if o.Local {
+		dir, key, err := source.Repository(cache)
+		if err != nil {
+			return from, err
+		}
+		from.Repositories, keys = []string{dir}, append(keys, key)
+	}
+	for _, k := range keys {
+		pem, err := os.ReadFile(k)
+		if err != nil {
+			return from, fault.With(fault.Usage, fmt.Errorf("reading the repository key: %w", err))
+		}
+		from.Keys[filepath.Base(k)] = pem
+	}
+	return from, nil
+}
+
+// localName is the image's name where none was given: as podman names what it
+// built itself.
+func localName(cfg config.Config) string {
+	if cfg.Image.Reference != "" {
+		return cfg.Image.Reference
+	}
+	return "localhost/" + cfg.Name + ":latest"
+}

@@ -1,0 +1,56 @@
+package cmd
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mosqbuild/mosqbuild/image"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+func newImageBuild(a *app) *cobra.Command {
+	var o buildOptions
+	var output string
+	c := &cobra.Command{
+		Use:   "build",
+		Short: "Assemble the image from apk packages",
+		Long: `Assemble the image from apk packages, each verified against its repository's
+signed index, without a daemon and without root. The image is kept in
+.mosqbuild/image; its digest is printed.
+
+-o FORMAT[:PATH] also writes it elsewhere: oci:DIR, oci-archive:FILE,
+docker-archive:FILE, or podman, which loads it.
+
+The last layer holds test credentials: a generated CA, server certificate and
+password file, so that the image runs as it is. --defaults=none leaves it out,
+and so does a push to any registry but a loopback one.`,
+		Example: `  mosqbuild image build
+  mosqbuild image build --local -o podman
+  mosqbuild image build --repository ./repo --repository-key repo.rsa.pub -o oci-archive:mosquitto.tar`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			to, err := image.ParseOutput(output)
+			if output != "" && err != nil {
+				return fault.With(fault.Usage, err)
+			}
+			img, err := a.build(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			if output != "" {
+				if err := image.Write(c.Context(), img.Image, to, img.Name); err != nil {
+					return err
+				}
+			}
+			digest, err := img.Digest()
+			if err == nil {
+				_, err = fmt.Fprintln(a.Out, digest)
+			}
+			return err
+		},
+	}
+	o.flags(c)
+	c.Flags().StringVarP(&output, "output", "o", "", "also write the image to `FORMAT[:PATH]`")
+	return c
+}
