@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	cfssllog "github.com/cloudflare/cfssl/log"
+
 	"github.com/mosqbuild/mosqbuild/certs"
 )
 
@@ -223,5 +225,8 @@ func TestSilentFromManyGoroutines(t *testing.T) {
 	wg.Wait()
 	if out.Len() > 0 {
 		t.Errorf("logged %q", out.String())
+	}
+	if cfssllog.Level != cfssllog.LevelInfo {
+		t.Errorf("cfssl's log level was left at %d", cfssllog.Level)
 	}
 }

@@ -66,6 +66,16 @@ func (p *passwdFile) edit(change func(*passwd.File) error) error {
 	return state.EditFile(p.Path, change)
 }
 
+// add is edit with hashes of format, which mustn't be mixed with another's.
+func (p *passwdFile) add(format passwd.Format, change func(*passwd.File) error) error {
+	return p.edit(func(f *passwd.File) error {
+		if len(f.Users()) > 0 && f.Format() != format {
+			return fault.With(fault.Usage, fault.Hint(fmt.Errorf("%q is a file of format %s", p.path(), f.Format()), "add --format %s", f.Format()))
+		}
+		return change(f)
+	})
+}
+
 // read reads the file and says what the broker would object to.
 func (p *passwdFile) read() (*passwd.File, error) {
 	data, err := os.ReadFile(p.path())

@@ -56,7 +56,7 @@ func runPasswdImport(ctx context.Context, file passwdFile, how hashing) error {
 	if err := refuseKept(file, &batch, first(cfg)); err != nil {
 		return err
 	}
-	if err := file.edit(func(f *passwd.File) error { return merge(f, &batch) }); err != nil {
+	if err := file.add(h.Format, func(f *passwd.File) error { return merge(f, &batch) }); err != nil {
 		return err
 	}
 	a.progress("imported %d users in %s; a running broker needs SIGHUP", n, time.Since(start).Round(time.Millisecond))

@@ -81,7 +81,7 @@ func setPassword(file passwdFile, first, user string, password []byte, h passwd.
 	if err != nil {
 		return err
 	}
-	return file.edit(func(f *passwd.File) error { return f.Set(user, hash) })
+	return file.add(h.Format, func(f *passwd.File) error { return f.Set(user, hash) })
 }
 
 func (a *app) newPassword(ctx context.Context, user string, from passwordSource) ([]byte, error) {

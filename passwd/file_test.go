@@ -141,6 +141,26 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+func TestFormat(t *testing.T) {
+	const bcrypt = "a:$2y$05$abcdefghijklmnopqrstuuDf4RvbeXUShJHUMzzDzqVHo4yrHFNMK\n"
+	for in, want := range map[string]struct {
+		format   passwd.Format
+		problems int
+	}{
+		"":                        {passwd.Mosquitto, 0},
+		"a:" + form7 + "\n":       {passwd.Mosquitto, 0},
+		bcrypt:                    {passwd.Htpasswd, 0},
+		bcrypt + "b:{SHA}x":       {passwd.Htpasswd, 1},
+		bcrypt + "b:" + form6:     {passwd.Mosquitto, 1},
+		"a:secret\n#b:$2y$05$x\n": {passwd.Mosquitto, 1},
+	} {
+		f := read(t, in)
+		if f.Format() != want.format || len(f.Problems()) != want.problems {
+			t.Errorf("%q: %s, problems %v", in, f.Format(), f.Problems())
+		}
+	}
+}
+
 // FuzzParse: an untouched file comes back to the byte, and an edit changes one
 // user and nothing else.
 func FuzzParse(f *testing.F) {

@@ -107,7 +107,7 @@ func (h pbkdf2Hash) verify(password []byte) error {
 
 func (h pbkdf2Hash) portable() error {
 	if len(h.salt) != saltLen {
-		return fmt.Errorf("Mosquitto 2.0 takes salts of %d bytes only, this one has %d", saltLen, len(h.salt))
+		return fmt.Errorf("a salt of %d bytes, where Mosquitto 2.0 takes %d only", len(h.salt), saltLen)
 	}
 	if h.iterations > WarnIterations {
 		return fmt.Errorf("%d iterations: each login holds up the single-threaded broker", h.iterations)
@@ -124,7 +124,7 @@ func (h sha512Hash) verify(password []byte) error {
 
 func (h sha512Hash) portable() error {
 	if len(h.salt) != saltLen {
-		return fmt.Errorf("Mosquitto 2.0 takes salts of %d bytes only, this one has %d", saltLen, len(h.salt))
+		return fmt.Errorf("a salt of %d bytes, where Mosquitto 2.0 takes %d only", len(h.salt), saltLen)
 	}
 	return nil
 }

@@ -6,20 +6,41 @@ import (
 	"strings"
 )
 
-// Problems returns what the broker would object to or silently skip, a
-// *LineError each: Mosquitto 2.0 drops such lines, 2.1 does not start with
-// some of them.
+// Format tells what the file is by its hashes: Htpasswd where one of them is
+// of a kind that Apache's htpasswd writes and none is Mosquitto's, else
+// Mosquitto.
+func (f *File) Format() Format {
+	format := Mosquitto
+	for _, l := range f.lines {
+		for _, kind := range []string{"$7$", "$6$", "$argon2"} {
+			if strings.HasPrefix(string(l.hash), kind) {
+				return Mosquitto
+			}
+		}
+		for _, kind := range []string{"$2y$", "$2a$", "$2b$", "$apr1$", "{SHA}"} {
+			if strings.HasPrefix(string(l.hash), kind) {
+				format = Htpasswd
+			}
+		}
+	}
+	return format
+}
+
+// Problems returns what the reader of the file would object to or silently
+// skip, a *LineError each. For a file of Format Mosquitto that is the broker:
+// 2.0 drops such lines, 2.1 does not start with some of them.
 func (f *File) Problems() []error {
 	var out []error
+	format := f.Format()
 	for i, l := range f.lines {
-		if err := f.problem(i, l); err != nil {
+		if err := f.problem(format, i, l); err != nil {
 			out = append(out, &LineError{Line: i + 1, Err: err})
 		}
 	}
 	return out
 }
 
-func (f *File) problem(i int, l line) error {
+func (f *File) problem(format Format, i int, l line) error {
 	if l.user == "" {
 		text := strings.Trim(l.raw, space)
 		switch {
@@ -40,7 +61,7 @@ func (f *File) problem(i int, l line) error {
 	if err != nil {
 		return fmt.Errorf("user %q: %w", l.user, err)
 	}
-	if err := h.portable(); err != nil {
+	if err := h.portable(); err != nil && format == Mosquitto {
 		return fmt.Errorf("user %q: %w", l.user, err)
 	}
 	return nil
