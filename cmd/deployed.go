@@ -1,0 +1,70 @@
+package cmd
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/image"
+)
+
+// deployed returns the reference of the image that a cluster should run, and
+// the broker's version where it is the image last built. The configured
+// reference gets that image's digest, as it is after a push there, so that the
+// manifests mean one image for good; one that was given stays as it is.
+func (a *app) deployed(cfg config.Config, given string) (ref, version string, err error) {
+	ref = cmp.Or(given, localName(cfg))
+	if given == "" && cfg.Image.Reference == "" {
+		a.note("no cluster can pull %s: give --image, or set image.reference in mosqbuild.yaml", ref)
+		return ref, "", nil
+	}
+	img, err := image.Open(a.state().Image())
+	if errors.Is(err, fs.ErrNotExist) {
+		return ref, "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	last, err := pushedDigest(img, ref)
+	if err != nil {
+		return "", "", err
+	}
+	_, digest, pinned := strings.Cut(ref, "@")
+	switch {
+	case !pinned && given == "":
+		ref += "@" + last
+	case digest != last:
+		return ref, "", nil
+	}
+	cf, err := img.ConfigFile()
+	if err != nil {
+		return "", "", err
+	}
+	return ref, cf.Config.Labels["version"], nil
+}
+
+// pushedDigest is img's digest after a push to ref.
+func pushedDigest(img image.Image, ref string) (string, error) {
+	if !image.IsLoopback(ref) {
+		var err error
+		if img, err = image.WithoutDefaults(img); err != nil {
+			return "", err
+		}
+	}
+	digest, err := img.Digest()
+	return digest.String(), err
+}
+
+// caFile is the file of the CA that clients trust.
+func (a *app) caFile(cfg config.Config) string {
+	if cfg.TLS.Source != config.SourceFiles {
+		return a.state().CA()
+	}
+	if filepath.IsAbs(cfg.TLS.CA) {
+		return cfg.TLS.CA
+	}
+	return filepath.Join(a.base(), cfg.TLS.CA)
+}

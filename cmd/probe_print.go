@@ -1,0 +1,56 @@
+package cmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/probe"
+)
+
+// checkPrinter returns the function that prints checks in the format.
+func checkPrinter(format string) (func(io.Writer, []probe.Check) error, error) {
+	switch format {
+	case "table":
+		return printTable, nil
+	case "json":
+		return printJSON, nil
+	}
+	return nil, fault.With(fault.Usage, fmt.Errorf("--format %q is neither table nor json", format))
+}
+
+func printJSON(w io.Writer, checks []probe.Check) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(struct {
+		OK     bool          `json:"ok"`
+		Checks []probe.Check `json:"checks"`
+	}{probe.Passed(checks), checks})
+}
+
+func printTable(w io.Writer, checks []probe.Check) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "LISTENER\tPROTOCOL\tCHECK\tRESULT\tTIME\tDETAIL")
+	for _, c := range checks {
+		elapsed := fmt.Sprintf("%.1f ms", c.Elapsed.Seconds()*1000)
+		if c.Skipped {
+			elapsed = "-"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Listener, c.Protocol, c.Name, result(c), elapsed, c.Detail)
+	}
+	return t.Flush()
+}
+
+func result(c probe.Check) string {
+	switch {
+	case c.OK && c.Skipped:
+		return "skipped"
+	case c.OK:
+		return "ok"
+	case c.Skipped:
+		return "not tried"
+	}
+	return "FAILED"
+}

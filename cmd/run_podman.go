@@ -1,0 +1,99 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/image"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/podman"
+	"github.com/mosqbuild/mosqbuild/internal/probe"
+)
+
+// startTime bounds a broker's start, which takes milliseconds on a machine
+// with nothing else to do.
+const startTime = 30 * time.Second
+
+// container says what to run under podman.
+func (o runOptions) container(cfg config.Config) (c podman.Options, err error) {
+	c = podman.Options{Image: localName(cfg), Name: cmp.Or(o.Name, cfg.Name), User: o.User}
+	if c.User == "" {
+		if c.User, err = podman.RandomUID(rand.Reader, os.Geteuid() == 0); err != nil {
+			return c, err
+		}
+	}
+	if err := podman.CheckUser(c.User); err != nil {
+		return c, fault.With(fault.Usage, err)
+	}
+	given := map[bool]int{false: o.Port, true: o.TLSPort}
+	for _, l := range cfg.Listeners {
+		port := podman.Port{Host: l.Port, Container: l.Port}
+		if first, _ := cfg.Listener(l.TLS); first == l && given[l.TLS] >= 0 {
+			port.Host = given[l.TLS]
+		}
+		if port.Host < 1 || port.Host > 65535 {
+			return c, fault.With(fault.Usage, fmt.Errorf("port %d is not between 1 and 65535", port.Host))
+		}
+		c.Ports = append(c.Ports, port)
+	}
+	return c, nil
+}
+
+// load puts the image last built into podman's storage.
+func (a *app) load(ctx context.Context, o buildOptions) error {
+	img, err := a.last(ctx, o)
+	if err != nil {
+		return err
+	}
+	return image.Write(ctx, img.Image, image.Output{Format: image.FormatPodman}, img.Name)
+}
+
+// start runs the container in the background and prints its ID once the broker
+// answers.
+func (a *app) start(ctx context.Context, cfg config.Config, c podman.Options) error {
+	id, err := podman.Start(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := wait(ctx, cfg, c); err != nil {
+		return fault.With(fault.Unreachable, fault.Hint(err, "see: podman logs %s; end it with: podman rm -f %[1]s", c.Name))
+	}
+	a.tryOut(cfg, c)
+	_, err = fmt.Fprintln(a.Out, id)
+	return err
+}
+
+// wait waits for the broker's listeners.
+func wait(ctx context.Context, cfg config.Config, c podman.Options) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	return probe.Wait(ctx, probe.Options{Host: podman.Loopback, Port: published(cfg, c, false), TLSPort: published(cfg, c, true)})
+}
+
+// published is the port of the first listener with or without TLS, 0 for none.
+func published(cfg config.Config, c podman.Options, tls bool) int {
+	l, ok := cfg.Listener(tls)
+	for _, p := range c.Ports {
+		if ok && p.Container == l.Port {
+			return p.Host
+		}
+	}
+	return 0
+}
+
+// tryOut tells how to use the broker.
+func (a *app) tryOut(cfg config.Config, c podman.Options) {
+	a.progress("the broker runs as %s; to try it:", c.User)
+	client := fmt.Sprintf("  XDG_CONFIG_HOME=%s mosquitto_sub", a.state().Client())
+	if port := published(cfg, c, false); port != 0 {
+		a.progress("%s -p %d -t '#' -v", client, port)
+	}
+	if port := published(cfg, c, true); port != 0 {
+		a.progress("%s -p %d --cafile %s -t '#' -v", client, port, a.caFile(cfg))
+	}
+}
