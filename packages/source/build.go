@@ -51,6 +51,9 @@ func Build(ctx context.Context, o Options) (Result, error) {
 }
 
 func build(ctx context.Context, o Options) (r Result, err error) {
+	if o.Cache == "" || o.Config == "" {
+		return r, errors.New("no folder is given for the cache, or none for the key")
+	}
 	if err := checkTools(present); err != nil {
 		return r, err
 	}

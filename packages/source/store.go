@@ -107,10 +107,13 @@ func (s store) point(dir string) error {
 	return os.Rename(link, s.repository())
 }
 
-// Repository returns the folder and the public key file of the repository that
-// the last Build in this cache made. Where there is none, the error wraps
-// fs.ErrNotExist and its hint names the command to make it.
+// Repository returns the absolute paths of the folder and of the public key of
+// the repository that the last Build in this cache made. Where there is none,
+// the error wraps fs.ErrNotExist and its hint names the command to make it.
 func Repository(cache string) (dir, key string, err error) {
+	if cache, err = filepath.Abs(cache); err != nil {
+		return "", "", fmt.Errorf("opening the local package repository: %w", err)
+	}
 	dir = storeIn(cache).repository()
 	found, err := filepath.Glob(filepath.Join(dir, "*.rsa.pub"))
 	if err == nil && len(found) == 1 {

@@ -124,3 +124,11 @@ func TestCheckToolsNamesAllThatIsMissing(t *testing.T) {
 		t.Errorf("without apt: error %v, hint %q", err, fault.HintOf(err))
 	}
 }
+
+func TestBuildNeedsItsFolders(t *testing.T) {
+	for _, o := range []Options{{}, {Cache: t.TempDir()}, {Config: t.TempDir()}} {
+		if _, err := Build(context.Background(), o); err == nil {
+			t.Errorf("built with %+v", o)
+		}
+	}
+}

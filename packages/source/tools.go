@@ -34,7 +34,7 @@ func checkTools(find func(path string) bool) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	err := fmt.Errorf("building packages from source: missing on this machine: %s", strings.Join(missing, ", "))
+	err := fmt.Errorf("missing on this machine: %s", strings.Join(missing, ", "))
 	if !find("apt-get") {
 		return fault.Hint(errors.Join(err, errors.New("sources come through apt, which Debian and its relatives have")),
 			"build on such a machine and give the folder to: mosqbuild image build --repository")
@@ -59,7 +59,7 @@ func architecture() (string, error) {
 	case "arm64":
 		return "aarch64", nil
 	}
-	return "", fmt.Errorf("building packages from source for %s: only amd64 and arm64 are known", runtime.GOARCH)
+	return "", fmt.Errorf("this machine is %s: only amd64 and arm64 are known", runtime.GOARCH)
 }
 
 // toolchain describes all of the machine that decides what comes out of the
