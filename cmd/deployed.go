@@ -9,7 +9,22 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/image"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
+
+// apply returns cfg with the flags over it, checked as the file would be.
+func (o renderOptions) apply(cfg config.Config) (config.Config, error) {
+	cfg.Name = cmp.Or(o.Name, cfg.Name)
+	cfg.Deploy.Namespace = cmp.Or(o.Namespace, cfg.Deploy.Namespace)
+	cfg.Deploy.Host = cmp.Or(o.Host, cfg.Deploy.Host)
+	cfg.Deploy.PullSecret = cmp.Or(o.PullSecret, cfg.Deploy.PullSecret)
+	var errs []error
+	for _, p := range cfg.Validate() {
+		p.File = "command line"
+		errs = append(errs, p)
+	}
+	return cfg, fault.With(fault.Usage, errors.Join(errs...))
+}
 
 // deployed returns the reference of the image that a cluster should run, and
 // the broker's version where it is the image last built. The configured

@@ -2,12 +2,10 @@ package cmd
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/probe"
 )
 
@@ -67,18 +65,8 @@ func runProbe(ctx context.Context, a *app, o probeOptions, args []string) error 
 		target.Host = args[0]
 	}
 	checks := probe.Run(ctx, target)
-	if err := printChecks(a.Out, checks); err != nil || probe.Passed(checks) {
+	if err := printChecks(a.Out, checks); err != nil {
 		return err
 	}
-	failed := 0
-	for _, c := range checks {
-		if !c.OK {
-			failed++
-		}
-	}
-	err = fmt.Errorf("%d of %d checks failed", failed, len(checks))
-	if failed == len(checks) {
-		err = fault.Hint(err, "is the broker running there? mosqbuild run starts one on 127.0.0.1")
-	}
-	return fault.With(fault.CheckFailed, err)
+	return failure(checks)
 }

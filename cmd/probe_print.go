@@ -54,3 +54,21 @@ func result(c probe.Check) string {
 	}
 	return "FAILED"
 }
+
+// failure sums up the checks that failed; nil where none did.
+func failure(checks []probe.Check) error {
+	failed := 0
+	for _, c := range checks {
+		if !c.OK {
+			failed++
+		}
+	}
+	if failed == 0 {
+		return nil
+	}
+	err := fmt.Errorf("%d of %d checks failed", failed, len(checks))
+	if failed == len(checks) {
+		err = fault.Hint(err, "is the broker running there? mosqbuild run starts one on 127.0.0.1")
+	}
+	return fault.With(fault.CheckFailed, err)
+}

@@ -1,13 +1,10 @@
 package cmd
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/openshift"
 )
@@ -69,18 +66,4 @@ func runRender(a *app, o renderOptions) error {
 		fmt.Fprint(a.Err, openshift.Client{OptionsDir: a.state().Client(), CA: a.caFile(cfg)}.Commands(cfg))
 	}
 	return nil
-}
-
-// apply returns cfg with the flags over it, checked as the file would be.
-func (o renderOptions) apply(cfg config.Config) (config.Config, error) {
-	cfg.Name = cmp.Or(o.Name, cfg.Name)
-	cfg.Deploy.Namespace = cmp.Or(o.Namespace, cfg.Deploy.Namespace)
-	cfg.Deploy.Host = cmp.Or(o.Host, cfg.Deploy.Host)
-	cfg.Deploy.PullSecret = cmp.Or(o.PullSecret, cfg.Deploy.PullSecret)
-	var errs []error
-	for _, p := range cfg.Validate() {
-		p.File = "command line"
-		errs = append(errs, p)
-	}
-	return cfg, fault.With(fault.Usage, errors.Join(errs...))
 }
