@@ -14,7 +14,7 @@ TEST_DEBS := $(BUILD_DEBS) $(RUN_DEBS) mosquitto skopeo buildah docker-registry 
 build: bin/mosqbuild
 
 bin/mosqbuild: FORCE
-	go build -trimpath -o $@ ./cmd/mosqbuild
+	go build -ldflags '-s -w' -o $@ ./cmd/mosqbuild
 FORCE:
 
 demo: ## build an image, run it, use it, push it, print its manifests

@@ -39,9 +39,9 @@ say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
 shown() { printf '  %-34s %s\n' "$1" "$2" >>"$table"; }
 seconds() { date +%s; }
 
-say go build -o bin/mosqbuild ./cmd/mosqbuild
+say make build
 began=$(seconds)
-CGO_ENABLED=0 go build -trimpath -o "$mosqbuild" ./cmd/mosqbuild
+make build
 shown "mosqbuild built" "$(($(seconds) - began)) s"
 
 alpine=$("$mosqbuild" init --stdout | sed -n 's/^ *- \(https:.*\)$/\1/p')
@@ -105,7 +105,9 @@ echo "$pushed"
 shown "pushed, with TLS and a login" "$pushed"
 
 say mosqbuild render
-"$mosqbuild" render --image "$pushed" | tee "$work/manifests.yaml"
+(umask 077 && "$mosqbuild" render --image "$pushed" >"$work/manifests.yaml")
+# What a terminal or a log has shown is secret no more.
+sed 's|^\(  [A-Za-z_.]*: \)[A-Za-z0-9+/=]\{40,\}$|\1(a secret, not shown here)|' "$work/manifests.yaml"
 shown "manifests" "$(sed -n 's/^kind: //p' "$work/manifests.yaml" | sort | uniq -c | awk '{printf "%s%s %s", sep, $1, $2; sep = ", "}')"
 
 kill "$(cat "$work/registry.pid")"

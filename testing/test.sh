@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 CGO_ENABLED=0 go build ./...
 CGO_ENABLED=1 go build ./...
-go build -trimpath -o bin/mosqbuild ./cmd/mosqbuild
+make -s build
 bin/mosqbuild packages build >/dev/null
 
 # Nothing that CI can install may be missing there without failing.
