@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/mosqbuild/mosqbuild/certs"
 	"github.com/mosqbuild/mosqbuild/config"
@@ -22,6 +23,9 @@ type CertsRequest struct {
 	Force   bool // replace a server certificate that is there
 	NewCA   bool // with Force: replace the CA too; clients must then trust the new one
 }
+
+// backdate is how far a client's clock may lag behind ours.
+const backdate = 5 * time.Minute
 
 // ErrCertsExist is returned by MakeCerts where it would have to overwrite.
 var ErrCertsExist = errors.New("there is a server certificate already")
@@ -47,7 +51,7 @@ func (d Dir) makeCerts(r CertsRequest) ([]string, error) {
 	ca, madeCA := old.ca, false
 	switch {
 	case ca.Cert == nil && ca.Key == nil || r.Force && r.NewCA:
-		if ca, err = certs.NewCA(certs.CARequest{Name: r.Name + " CA", KeyType: r.KeyType, NotBefore: d.now()}); err != nil {
+		if ca, err = certs.NewCA(certs.CARequest{Name: r.Name + " CA", KeyType: r.KeyType, NotBefore: d.now().Add(-backdate)}); err != nil {
 			return nil, err
 		}
 		madeCA = true
@@ -55,7 +59,7 @@ func (d Dir) makeCerts(r CertsRequest) ([]string, error) {
 		return nil, fault.Hint(fmt.Errorf("signing a server certificate: %s lacks the CA's certificate or its key", filepath.Dir(d.CA())),
 			"put ca.crt and %s back, or run: mosqbuild certs init --force --new-ca", caKeyFile)
 	}
-	leaf, err := certs.Issue(ca, certs.LeafRequest{Hosts: r.Hosts, KeyType: r.KeyType, NotBefore: d.now()})
+	leaf, err := certs.Issue(ca, certs.LeafRequest{Hosts: r.Hosts, KeyType: r.KeyType, NotBefore: d.now().Add(-backdate)})
 	if err != nil {
 		return nil, err
 	}
