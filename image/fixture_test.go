@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/mosqbuild/mosqbuild/files"
 	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/packages"
@@ -221,4 +223,44 @@ func noLeftovers(t *testing.T, dir string, names ...string) {
 			t.Errorf("left behind: %s", filepath.Join(dir, e.Name()))
 		}
 	}
+}
+
+// cancelling returns img with a first layer whose reading ends the context.
+func cancelling(t *testing.T, img image.Image) (image.Image, context.Context) {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	return &cancellingImage{img, cancel}, ctx
+}
+
+type cancellingImage struct {
+	image.Image
+	cancel func()
+}
+
+func (i *cancellingImage) Layers() ([]v1.Layer, error) {
+	layers, err := i.Image.Layers()
+	if err == nil {
+		layers[0] = cancellingLayer{layers[0], i.cancel}
+	}
+	return layers, err
+}
+
+type cancellingLayer struct {
+	v1.Layer
+	cancel func()
+}
+
+func (l cancellingLayer) Compressed() (io.ReadCloser, error) {
+	r, err := l.Layer.Compressed()
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(io.LimitReader(r, 1000), cancelReader(l.cancel), r), r}, err
+}
+
+type cancelReader func()
+
+func (c cancelReader) Read([]byte) (int, error) {
+	c()
+	return 0, io.EOF
 }

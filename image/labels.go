@@ -114,7 +114,7 @@ func ports(rendered []files.File) map[string]struct{} {
 				continue
 			}
 			local := len(field) > 2 && (loopbackHost(field[2]) || strings.HasPrefix(field[2], "/"))
-			if n, err := strconv.Atoi(field[1]); err == nil && n > 0 && !local {
+			if n, err := strconv.Atoi(field[1]); err == nil && n > 0 && n < 1<<16 && !local {
 				exposed[field[1]+"/tcp"] = struct{}{}
 			}
 		}

@@ -1,0 +1,75 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mosqbuild/mosqbuild/image"
+)
+
+type pushOptions struct {
+	build               buildOptions
+	rebuild             bool // a build flag was given
+	authFile, certDir   string
+	tlsVerify           bool
+	withTestCredentials bool
+}
+
+func newImagePush(a *app) *cobra.Command {
+	var o pushOptions
+	c := &cobra.Command{
+		Use:   "push [REF]",
+		Short: "Push the image to a registry",
+		Long: `Push the image that was built last, building it first where there is none or
+where a build flag is given, and print REF@DIGEST. REF defaults to
+image.reference of the configuration.
+
+Logins are those of podman and docker: --authfile or REGISTRY_AUTH_FILE where
+given, else podman's and docker's files and their credential helpers. A
+registry's own CA is looked for as podman does, in containers/certs.d.
+
+To a registry that isn't on loopback the layer of test credentials is left out:
+the manifests of "mosqbuild render" bring real ones.`,
+		Example: `  mosqbuild image push quay.io/example/mosquitto:2.0
+  mosqbuild image push localhost:5000/mosquitto --tls-verify=false`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			for _, name := range []string{"repository", "repository-key", "local", "defaults"} {
+				o.rebuild = o.rebuild || c.Flags().Changed(name)
+			}
+			return a.imagePush(c.Context(), o, args)
+		},
+	}
+	o.build.flags(c)
+	f := c.Flags()
+	f.StringVar(&o.authFile, "authfile", "", "login `file`, as podman login writes it")
+	f.StringVar(&o.certDir, "cert-dir", "", "`folder` of the registry's CA (*.crt) and a client certificate (*.cert, *.key)")
+	f.BoolVar(&o.tlsVerify, "tls-verify", true, "refuse plain http and certificates of unknown authorities")
+	f.BoolVar(&o.withTestCredentials, "with-test-credentials", false, "push the layer of test credentials to any registry")
+	return c
+}
+
+func (a *app) imagePush(ctx context.Context, o pushOptions, args []string) error {
+	to, err := a.pushTo(o, args)
+	if err != nil {
+		return err
+	}
+	get := a.last
+	if o.rebuild {
+		get = a.build
+	}
+	img, err := get(ctx, o.build)
+	if err != nil {
+		return err
+	}
+	to.Progress = a.uploadProgress()
+	pushed, err := image.Push(ctx, img.Image, to)
+	if err != nil {
+		return err
+	}
+	a.pushNotes(to.Reference, pushed)
+	_, err = fmt.Fprintln(a.Out, pushed.Reference)
+	return err
+}

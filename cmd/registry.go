@@ -1,0 +1,106 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/image"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// pushTo says where the image goes: to the argument, or where the
+// configuration says.
+func (a *app) pushTo(o pushOptions, args []string) (image.PushOptions, error) {
+	to := image.PushOptions{WithTestCredentials: o.withTestCredentials}
+	if len(args) > 0 {
+		to.Reference = args[0]
+	} else {
+		cfg, err := a.config()
+		if err != nil {
+			return to, err
+		}
+		if to.Reference = cfg.Image.Reference; to.Reference == "" {
+			err := errors.New("no reference to push to")
+			return to, fault.With(fault.Usage, fault.Hint(err, "run: mosqbuild image push REGISTRY/NAME[:TAG], or set image.reference in %s", configFile))
+		}
+	}
+	var err error
+	if to.Logins, err = loginFiles(o.authFile); err != nil {
+		return to, err
+	}
+	to.Trust = image.Trust{Roots: certRoots(), Dir: o.certDir, Insecure: !o.tlsVerify}
+	if o.certDir != "" {
+		if _, err := os.Stat(o.certDir); err != nil {
+			return to, fault.With(fault.Usage, fmt.Errorf("reading --cert-dir: %w", err))
+		}
+	}
+	return to, nil
+}
+
+// loginFiles returns where podman and docker keep logins, in podman's order.
+// A file that was named is the only one, and has to be there.
+func loginFiles(named string) ([]string, error) {
+	if named == "" {
+		named = os.Getenv("REGISTRY_AUTH_FILE")
+	}
+	if named != "" {
+		if _, err := os.Stat(named); err != nil {
+			err = fmt.Errorf("reading the login file: %w", err)
+			return nil, fault.With(fault.Usage, fault.Hint(err, "run: podman login --authfile %s REGISTRY", named))
+		}
+		return []string{named}, nil
+	}
+	runtime := os.Getenv("XDG_RUNTIME_DIR")
+	if runtime == "" {
+		runtime = "/run/containers/" + strconv.Itoa(os.Getuid())
+	}
+	files := []string{filepath.Join(runtime, "containers", "auth.json"), filepath.Join(runtime, "auth.json")}
+	if dir, err := os.UserConfigDir(); err == nil {
+		files = append(files, filepath.Join(dir, "containers", "auth.json"))
+	}
+	docker := os.Getenv("DOCKER_CONFIG")
+	if home, err := os.UserHomeDir(); err == nil && docker == "" {
+		docker = filepath.Join(home, ".docker")
+	}
+	if docker != "" {
+		files = append(files, filepath.Join(docker, "config.json"))
+	}
+	return files, nil
+}
+
+// certRoots returns where podman and docker look for registries' CAs.
+func certRoots() []string {
+	roots := []string{"/etc/containers/certs.d", "/etc/docker/certs.d"}
+	if dir, err := os.UserConfigDir(); err == nil {
+		roots = append([]string{filepath.Join(dir, "containers", "certs.d")}, roots...)
+	}
+	return roots
+}
+
+// uploadProgress says at most once a second how far the upload is.
+func (a *app) uploadProgress() func(done, total int64) {
+	last := time.Now()
+	return func(done, total int64) {
+		if time.Since(last) < time.Second {
+			return
+		}
+		last = time.Now()
+		a.progress("pushing: %.1f of %.1f MB", float64(done)/1e6, float64(total)/1e6)
+	}
+}
+
+// pushNotes says what someone who pushes must know and can't see.
+func (a *app) pushNotes(ref string, p image.Pushed) {
+	a.progress("pushed %s: %d blobs uploaded", ref, p.Uploaded)
+	if p.DefaultsLeftOut {
+		a.note("the test credentials were left out: built %s, pushed %s (--with-test-credentials pushes them)", p.Built, p.Digest)
+	}
+	if strings.HasPrefix(ref, "quay.io/") {
+		a.note("a new repository on quay.io is private: make it public there, or give the manifests a login: mosqbuild render --pull-secret NAME")
+	}
+}
