@@ -3,6 +3,7 @@
 package atomicfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,7 +62,7 @@ func Edit(path string, mode fs.FileMode, change func(old []byte) ([]byte, error)
 		return fmt.Errorf("reading %q: %w", path, err)
 	}
 	data, err := change(old)
-	if err != nil {
+	if err != nil || old != nil && bytes.Equal(old, data) {
 		return err
 	}
 	return Write(path, data, mode)
