@@ -42,8 +42,12 @@ func issue(t testing.TB, ca certs.Pair, hosts ...string) certs.Pair {
 func parse(t testing.TB, data []byte) *x509.Certificate {
 	t.Helper()
 	block, rest := pem.Decode(data)
-	if block == nil || len(rest) != 0 {
-		t.Fatalf("not one PEM block: %q", data)
+	if block == nil {
+		t.Fatalf("no PEM block: %q", data)
+		return nil
+	}
+	if len(rest) != 0 {
+		t.Fatalf("more than one PEM block: %q", data)
 	}
 	c, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {

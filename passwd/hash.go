@@ -45,14 +45,6 @@ func (h Hash) Verify(password []byte) error {
 	return s.verify(password)
 }
 
-func (h Hash) portable() error {
-	s, err := h.parse()
-	if err != nil {
-		return err
-	}
-	return s.portable()
-}
-
 func (h Hash) parse() (scheme, error) {
 	kind, rest, ok := strings.Cut(strings.TrimPrefix(string(h), "$"), "$")
 	if !ok || !strings.HasPrefix(string(h), "$") {
