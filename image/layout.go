@@ -86,20 +86,27 @@ func readIndex(dir string) (v1.IndexManifest, error) {
 func (c contents) writeLayout(ctx context.Context, dir string) error {
 	switch entries, err := os.ReadDir(dir); {
 	case errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0:
-		return c.newLayout(ctx, dir)
+		if err := c.newLayout(ctx, dir); !errors.Is(err, fs.ErrExist) {
+			return err
+		} // else another build was quicker
 	case err != nil:
 		return err
 	}
 	index, err := readIndex(dir)
 	if err != nil {
-		return fault.With(fault.Usage, fmt.Errorf("%q is there and is no OCI layout", dir))
+		return foreignLayout("%q is there and is no OCI layout", dir)
 	}
 	for _, m := range index.Manifests {
 		if m.Annotations[ownAnnotation] == "" {
-			return fault.With(fault.Usage, fmt.Errorf("%q holds an image of another program", dir))
+			return foreignLayout("%q holds an image of another program", dir)
 		}
 	}
 	return c.updateLayout(ctx, dir)
+}
+
+// foreignLayout is what mustn't be written over unasked.
+func foreignLayout(format, dir string) error {
+	return fault.With(fault.Usage, fault.Hint(fmt.Errorf(format, dir), "remove %q, or name another folder", dir))
 }
 
 func (c contents) newLayout(ctx context.Context, dir string) error {
@@ -160,7 +167,7 @@ func (c contents) fillLayout(ctx context.Context, dir string) error {
 	}
 	for _, b := range c.blobs {
 		path := filepath.Join(blobs, b.digest.Hex)
-		if b.isAt(ctx, path) {
+		if b.linkTo(path) || b.isAt(ctx, path) {
 			continue
 		}
 		if err := replace(path, c.mode, func(w io.Writer) error { return b.copyTo(ctx, w) }); err != nil {
@@ -182,10 +189,32 @@ func (c contents) fillLayout(ctx context.Context, dir string) error {
 	return nil
 }
 
+// linkTo makes path another name of the blob's file in the cache, which saves
+// copying and checking it. It says whether that went well: the two may be on
+// different file systems.
+func (b blob) linkTo(path string) bool {
+	if b.file == "" {
+		return false
+	}
+	cached, err := os.Stat(b.file)
+	if err != nil {
+		return false
+	}
+	if there, err := os.Lstat(path); err == nil {
+		if os.SameFile(cached, there) {
+			return true
+		}
+		if os.Remove(path) != nil {
+			return false
+		}
+	}
+	return os.Link(b.file, path) == nil
+}
+
 // isAt says whether the file at path is the blob, by reading it: one that a
 // power cut spoiled is written anew.
 func (b blob) isAt(ctx context.Context, path string) bool {
-	file := blob{b.digest, b.size, func() (io.ReadCloser, error) { return os.Open(path) }}
+	file := blob{digest: b.digest, size: b.size, open: func() (io.ReadCloser, error) { return os.Open(path) }}
 	return file.copyTo(ctx, io.Discard) == nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
@@ -96,6 +97,32 @@ func TestLayoutIsWrittenReadAndReplaced(t *testing.T) {
 	}
 	noLeftovers(t, parent, "image")
 	noLeftovers(t, dir, "blobs", "oci-layout", "index.json")
+}
+
+func TestBuildsAtOnceLeaveOneLayout(t *testing.T) {
+	img := testImage(t)
+	for range 5 {
+		parent := t.TempDir()
+		dir := filepath.Join(parent, "image")
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if err := image.Write(t.Context(), img, image.Output{Format: image.FormatOCI, Path: dir}, testName); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		back, err := image.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := validate.Image(back); err != nil {
+			t.Error(err)
+		}
+		noLeftovers(t, parent, "image")
+		noLeftovers(t, dir, "blobs", "oci-layout", "index.json")
+	}
 }
 
 // secretBlob is the file name of the defaults layer.

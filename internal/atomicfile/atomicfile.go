@@ -15,7 +15,8 @@ import (
 
 // Write replaces the file at path by data, with the permission bits of mode
 // whatever the umask: a temporary file in the same folder is written, synced
-// and renamed, then the folder is synced.
+// and renamed, then the folder is synced. Where path is a symbolic link, the
+// file it leads to is replaced; a device or a pipe is an error.
 func Write(path string, data []byte, mode fs.FileMode) error {
 	return Stream(path, mode, func(f *os.File) error {
 		_, err := f.Write(data)
@@ -25,9 +26,16 @@ func Write(path string, data []byte, mode fs.FileMode) error {
 
 // Stream is Write for content that fill writes to the temporary file itself.
 func Stream(path string, mode fs.FileMode, fill func(*os.File) error) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	file, err := target(path)
 	if err != nil {
+		return fmt.Errorf("writing %q: %w", path, err)
+	}
+	dir := filepath.Dir(file)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(file)+".*")
+	if err != nil {
+		if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
+			err = inner.Err // the temporary file's name says nothing
+		}
 		return fmt.Errorf("writing %q: %w", path, err)
 	}
 	defer func() {
@@ -38,10 +46,25 @@ func Stream(path string, mode fs.FileMode, fill func(*os.File) error) (err error
 	if err := errors.Join(fill(f), f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := os.Rename(f.Name(), file); err != nil {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// target is the file to replace for path. Root's rename would do away with
+// /dev/null or /dev/stdout as with anything else.
+func target(path string) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", errors.New("it is there and is no regular file")
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 // Edit replaces the file at path by what change makes of its content (nil

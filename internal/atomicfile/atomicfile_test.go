@@ -61,6 +61,33 @@ func TestFailureLeavesTheOldFileAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestOnlyFilesAreReplaced(t *testing.T) {
+	dir := t.TempDir()
+	file, link, pipe := filepath.Join(dir, "file"), filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
+	if err := errors.Join(os.WriteFile(file, []byte("old"), 0o600), os.Symlink("file", link), syscall.Mkfifo(pipe, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(link, []byte("new"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := os.ReadFile(file); string(data) != "new" {
+		t.Errorf("the link's file holds %q", data)
+	}
+	if to, err := os.Readlink(link); err != nil || to != "file" {
+		t.Errorf("the link leads to %q, %v", to, err)
+	}
+	if err := Write(pipe, nil, 0o600); err == nil || !strings.Contains(err.Error(), "no regular file") {
+		t.Errorf("a pipe: %v", err)
+	}
+	if st, err := os.Lstat(pipe); err != nil || st.Mode().Type() != os.ModeNamedPipe {
+		t.Errorf("the pipe is now %v, %v", st.Mode(), err)
+	}
+	err := Write(filepath.Join(dir, "none", "f"), nil, 0o600)
+	if !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), ".f.") {
+		t.Errorf("no such folder: %v", err)
+	}
+}
+
 func TestEditsAtOnceAllTakeEffect(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	var wait sync.WaitGroup
