@@ -112,7 +112,7 @@ func (c layerCache) read() (*layer, accounts, error) {
 	if n != meta.Size || sum(h) != meta.Digest {
 		return nil, accounts{}, fmt.Errorf("reading %q: checksum differs", c.blob())
 	}
-	return &layer{digest: meta.Digest, diffID: meta.DiffID, size: meta.Size, open: c.open}, meta.Base, nil
+	return &layer{digest: meta.Digest, diffID: meta.DiffID, size: meta.Size, open: c.open, file: c.blob()}, meta.Base, nil
 }
 
 func (c layerCache) open() (io.ReadCloser, error) { return os.Open(c.blob()) }
@@ -129,7 +129,7 @@ func (c layerCache) write(ctx context.Context, entries []packages.Entry, base ac
 	if err != nil {
 		return nil, err
 	}
-	l.open = c.open
+	l.open, l.file = c.open, c.blob()
 	meta, err := json.Marshal(cached{l.digest, l.diffID, l.size, base})
 	if err != nil {
 		return nil, err

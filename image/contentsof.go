@@ -35,6 +35,7 @@ type blob struct {
 	digest v1.Hash
 	size   int64
 	open   func() (io.ReadCloser, error)
+	file   string // in the cache, checked by this process; else ""
 }
 
 func contentsOf(img Image, ref string) (contents, error) {
@@ -60,7 +61,11 @@ func contentsOf(img Image, ref string) (contents, error) {
 	}
 	c := contents{mode: publicMode, blobs: []blob{memoryBlob(digest, manifest), memoryBlob(m.Config.Digest, cf)}}
 	for i, l := range layers {
-		c.blobs = append(c.blobs, blob{m.Layers[i].Digest, m.Layers[i].Size, l.Compressed})
+		b := blob{digest: m.Layers[i].Digest, size: m.Layers[i].Size, open: l.Compressed}
+		if own, ok := l.(*layer); ok {
+			b.file = own.file
+		}
+		c.blobs = append(c.blobs, b)
 		if isDefaults(m.Layers[i]) {
 			c.mode = secretMode
 		}
@@ -73,7 +78,7 @@ func contentsOf(img Image, ref string) (contents, error) {
 }
 
 func memoryBlob(digest v1.Hash, data []byte) blob {
-	return blob{digest, int64(len(data)), func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
+	return blob{digest: digest, size: int64(len(data)), open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
 }
 
 // copyTo writes the blob to w and checks on the way that it is what its digest

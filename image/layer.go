@@ -35,6 +35,7 @@ type layer struct {
 	digest, diffID v1.Hash
 	size           int64
 	open           func() (io.ReadCloser, error)
+	file           string // that open opens, if it does
 }
 
 var _ v1.Layer = (*layer)(nil)

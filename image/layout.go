@@ -200,15 +200,14 @@ func (b blob) linkTo(path string) bool {
 	if err != nil {
 		return false
 	}
-	if there, err := os.Lstat(path); err == nil {
-		if os.SameFile(cached, there) {
-			return true
-		}
-		if os.Remove(path) != nil {
-			return false
-		}
+	if there, err := os.Lstat(path); err == nil && os.SameFile(cached, there) {
+		return true
 	}
-	return os.Link(b.file, path) == nil
+	tmp := path + ".new"
+	if removeIfThere(tmp) != nil || os.Link(b.file, tmp) != nil {
+		return false
+	}
+	return os.Rename(tmp, path) == nil
 }
 
 // isAt says whether the file at path is the blob, by reading it: one that a
