@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -13,7 +14,10 @@ import (
 // skopeo reads the digest, not a reader of ours.
 func TestSameInputsSameDigest(t *testing.T) {
 	need.Root(t)
-	need.Program(t, "skopeo", "setpriv")
+	// A Go program reads the clock past any libfaketime; in an emulator, which
+	// asks the C library for it, it can't.
+	emulator := map[string]string{"amd64": "qemu-x86_64", "arm64": "qemu-aarch64"}[runtime.GOARCH]
+	need.Program(t, "skopeo", "setpriv", "faketime", emulator)
 	repository := localPackages(t)
 	first := t.TempDir()
 	mosqbuild(t, first, "image", "build", "--local")
@@ -23,10 +27,12 @@ func TestSameInputsSameDigest(t *testing.T) {
 		name, umask string
 		env         []string
 		user        int
+		through     string
 	}{
-		{"as it comes", "022", nil, 0},
-		{"another umask, zone and locale", "077", []string{"TZ=Asia/Tokyo", "LC_ALL=tr_TR.UTF-8", "GOMAXPROCS=1"}, 0},
-		{"another user", "002", []string{"TZ=America/Lima"}, nobody},
+		{"as it comes", "022", nil, 0, ""},
+		{"another umask, zone and locale", "077", []string{"TZ=Asia/Tokyo", "LC_ALL=tr_TR.UTF-8", "GOMAXPROCS=1"}, 0, ""},
+		{"another user", "002", []string{"TZ=America/Lima"}, nobody, ""},
+		{"another day", "022", nil, 0, "faketime -f +400d " + emulator},
 	} {
 		// Every build has a folder, a copy of the repository and caches of its own.
 		dir := filepath.Join("/tmp", fmt.Sprintf("mosqbuild-%s-%d", filepath.Base(filepath.Dir(first)), i))
@@ -36,7 +42,7 @@ func TestSameInputsSameDigest(t *testing.T) {
 		run(t, "", "cp", program, filepath.Join(dir, "mosqbuild"))
 		run(t, "", "chown", "-R", fmt.Sprint(c.user), dir)
 		keys, _ := filepath.Glob(filepath.Join(dir, "*.rsa.pub"))
-		line := fmt.Sprintf("umask %s && exec setpriv --reuid %d --clear-groups ./mosqbuild image build --repository . --repository-key %s -o oci-archive:image.tar", c.umask, c.user, filepath.Base(keys[0]))
+		line := fmt.Sprintf("umask %s && exec setpriv --reuid %d --clear-groups %s ./mosqbuild image build --repository . --repository-key %s -o oci-archive:image.tar", c.umask, c.user, c.through, filepath.Base(keys[0]))
 		env := append(c.env, "HOME="+dir, "XDG_CACHE_HOME="+dir+"/cache", "XDG_CONFIG_HOME="+dir+"/config")
 		r := try(t, dir, env, "sh", "-c", line)
 		if r.code != 0 {
@@ -53,9 +59,6 @@ func TestSameInputsSameDigest(t *testing.T) {
 			t.Errorf("digests differ:\n%s", strings.Join(digests, "\n"))
 			break
 		}
-	}
-	if created := run(t, first, "skopeo", "inspect", "--format", "{{.Created}}", "oci:.mosqbuild/image"); !strings.HasPrefix(created, "1970-01-01") {
-		t.Errorf("created %s: the clock got into the image", created)
 	}
 	r := try(t, first, []string{"SOURCE_DATE_EPOCH=1700000000"}, program, "image", "build", "--local")
 	created := run(t, first, "skopeo", "inspect", "--format", "{{.Created}}", "oci:.mosqbuild/image")
