@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -38,19 +39,24 @@ func (o Options) repository(location string) (repository, error) {
 	return repository{location, &http.Client{Transport: transport}}, nil
 }
 
-// defaultTransport differs from Go's in that it gives up on a server that
-// accepts a connection and says nothing.
+// defaultTransport differs from Go's in that it gives up soon on a network
+// that swallows packets, and on a server that accepts a connection and says
+// nothing.
 var defaultTransport = sync.OnceValue(func() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
 		return http.DefaultTransport
 	}
 	t = t.Clone()
+	t.DialContext = (&net.Dialer{Timeout: connect}).DialContext
 	t.ResponseHeaderTimeout = stall
 	return t
 })
 
 const (
+	// connect bounds looking up the name and connecting: time for two repeats
+	// of a lost packet.
+	connect = 5 * time.Second
 	// stall is how long a server may send nothing at all.
 	stall = 30 * time.Second
 	// attempts and firstPause bound the patience with a server that answers
@@ -170,7 +176,7 @@ func (r repository) get(ctx context.Context, u string, limit int64) (data []byte
 		if inner := (*url.Error)(nil); errors.As(err, &inner) {
 			err = inner.Err // the caller names the URL, without a login
 		}
-		return nil, true, err
+		return nil, !hopeless(err), err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -184,6 +190,12 @@ func (r repository) get(ctx context.Context, u string, limit int64) (data []byte
 		err = context.Cause(ctx)
 	}
 	return data, true, err
+}
+
+// hopeless says that another try would only wait as long for the same.
+func hopeless(err error) bool {
+	timeout, unknown := net.Error(nil), (*net.DNSError)(nil)
+	return errors.As(err, &timeout) && timeout.Timeout() || errors.As(err, &unknown) && unknown.IsNotFound
 }
 
 // watched postpones its watchdog with every read that brings something.

@@ -1,6 +1,7 @@
 package packages_test
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -48,6 +49,27 @@ func TestUnreachable(t *testing.T) {
 	_, _, err = build(t, r.options, "mosquitto")
 	wantFault(t, err, fault.Unreachable, `package "mosquitto"`, broker)
 }
+
+// A network that swallows packets, or a name that isn't there, would only cost
+// the same time again.
+func TestHopelessIsNotTriedAgain(t *testing.T) {
+	for _, why := range []error{os.ErrDeadlineExceeded, &net.DNSError{Err: "no such host", IsNotFound: true}} {
+		asked := 0
+		o := packages.Options{Repositories: []string{"http://192.0.2.1"}, Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			asked++
+			return nil, why
+		})}
+		_, err := packages.Resolve(t.Context(), []string{"a"}, o)
+		wantFault(t, err, fault.Unreachable, "192.0.2.1")
+		if asked != 1 {
+			t.Errorf("%v: tried %d times", why, asked)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // TestTransferIsTriedAgain drops the connection once in the middle of a file.
 func TestTransferIsTriedAgain(t *testing.T) {
