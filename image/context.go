@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
 
 // Folders of a build context, each of which goes over the root of the image.
@@ -39,10 +41,8 @@ func WriteContext(ctx context.Context, img Image, dir string) error {
 	if len(cf.History) != len(layers) || len(m.Layers) != len(layers) {
 		return errors.New("writing a build context: layers and history don't match")
 	}
-	return newFolder(dir, func(tmp string) error {
-		if err := os.Chmod(tmp, 0o700); err != nil { // it holds test credentials
-			return err
-		}
+	// The folder stays at 0700: it holds test credentials.
+	err = newFolder(dir, func(tmp string) error {
 		for _, sub := range []string{ContextRendered, ContextDefaults} {
 			if err := os.Mkdir(filepath.Join(tmp, sub), 0o755); err != nil {
 				return err
@@ -61,6 +61,10 @@ func WriteContext(ctx context.Context, img Image, dir string) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return fault.Hint(fmt.Errorf("writing a build context to %q: %w", dir, err), "name a folder that is new or empty, where you may write")
+	}
+	return nil
 }
 
 // unpack writes a layer's folders and files below dir; other kinds are none of

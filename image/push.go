@@ -68,18 +68,9 @@ func Push(ctx context.Context, img Image, o PushOptions) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, err
 	}
-	built, err := img.Digest()
+	pushed, img, err := choose(img, o.WithTestCredentials || loopbackHost(tag.RegistryStr()))
 	if err != nil {
-		return Pushed{}, fmt.Errorf("reading the image: %w", err)
-	}
-	if !o.WithTestCredentials && !loopbackHost(tag.RegistryStr()) {
-		if img, err = WithoutDefaults(img); err != nil {
-			return Pushed{}, err
-		}
-	}
-	digest, err := img.Digest()
-	if err != nil {
-		return Pushed{}, fmt.Errorf("reading the image: %w", err)
+		return Pushed{}, err
 	}
 	transport, err := newTransport(certDirs(o.Trust, tag.RegistryStr()), !o.Trust.Insecure)
 	if err != nil {
@@ -99,13 +90,28 @@ func Push(ctx context.Context, img Image, o PushOptions) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, explain(ctx, fmt.Errorf("pushing to %q: %w", o.Reference, err), tag)
 	}
-	return Pushed{
-		Reference:       repositoryName(tag) + "@" + digest.String(),
-		Digest:          digest.String(),
-		Built:           built.String(),
-		DefaultsLeftOut: digest != built,
-		Uploaded:        int(transport.uploaded.Load()),
-	}, nil
+	pushed.Reference = repositoryName(tag) + "@" + pushed.Digest
+	pushed.Uploaded = int(transport.uploaded.Load())
+	return pushed, nil
+}
+
+// choose returns the image to push, with or without the defaults layer, and
+// what Pushed says of the two.
+func choose(img Image, withDefaults bool) (Pushed, Image, error) {
+	built, err := img.Digest()
+	if err != nil {
+		return Pushed{}, nil, fmt.Errorf("reading the image: %w", err)
+	}
+	if !withDefaults {
+		if img, err = WithoutDefaults(img); err != nil {
+			return Pushed{}, nil, err
+		}
+	}
+	digest, err := img.Digest()
+	if err != nil {
+		return Pushed{}, nil, fmt.Errorf("reading the image: %w", err)
+	}
+	return Pushed{Digest: digest.String(), Built: built.String(), DefaultsLeftOut: digest != built}, img, nil
 }
 
 // progress turns the library's channel into calls; wait returns once the last
