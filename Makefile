@@ -33,9 +33,10 @@ lint:
 	go vet ./...
 	$(TOOL) staticcheck ./...
 
-bench: build ## times and sizes against peers, as ratios of one run
+bench: build ## times and sizes against peers, as ratios of one run; BENCH="--format markdown"
 	@testing/install.sh $(TEST_DEBS)
-	go run ./testing/bench
+	@bin/mosqbuild packages build >/dev/null
+	go run ./testing/bench $(BENCH)
 
 clean:
 	rm -rf bin

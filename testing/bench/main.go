@@ -21,6 +21,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -71,12 +72,16 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (err error) 
 	if *pairs < 1 || flags.NArg() > 0 || *format != "text" && *format != "markdown" {
 		return fmt.Errorf("wrong arguments %q; run: go run ./testing/bench --help", args)
 	}
+	chosen := slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return !strings.Contains(j.name, *only) })
+	if len(chosen) == 0 {
+		return fmt.Errorf("no job's name contains %q", *only)
+	}
 	w, err := newWorkspace(ctx, *pairs, errOut)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.remove()) }()
-	rows, err := measure(ctx, w, *only)
+	rows, err := measure(ctx, w, chosen)
 	if err != nil {
 		return err
 	}
@@ -89,12 +94,9 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (err error) 
 	return nil
 }
 
-func measure(ctx context.Context, w *workspace, only string) ([]row, error) {
+func measure(ctx context.Context, w *workspace, jobs []job) ([]row, error) {
 	var rows []row
 	for _, j := range jobs {
-		if !strings.Contains(j.name, only) {
-			continue
-		}
 		w.say("%s (load %s)", j.name, load())
 		r, err := j.run(ctx, w)
 		if reason := leftOut(""); errors.As(err, &reason) {
