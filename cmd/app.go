@@ -4,13 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/shell"
 	"github.com/mosqbuild/mosqbuild/internal/state"
 )
 
@@ -38,6 +41,8 @@ func (a *app) config() (config.Config, error) {
 	}
 	if problem := (config.Problem{}); errors.As(err, &problem) {
 		err = fault.Hint(err, "each setting is explained in what this prints: mosqbuild init --stdout")
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = fault.Hint(err, "check --config, or write a first one: mosqbuild init")
 	}
 	return cfg, fault.With(fault.Usage, err)
 }
@@ -65,6 +70,25 @@ func (a *app) note(format string, args ...any) {
 	fmt.Fprintf(a.Err, "mosqbuild: "+format+"\n", args...)
 }
 
+// again puts --config and --state, where given, into the commands that text
+// names, so that they mean the same files.
+func (a *app) again(text string) string {
+	var flags []string
+	if a.Config != "" {
+		flags = append(flags, "--config", a.Config)
+	}
+	if a.State != "" {
+		flags = append(flags, "--state", a.State)
+	}
+	if flags == nil {
+		return text
+	}
+	return strings.ReplaceAll(text, "mosqbuild ", "mosqbuild "+shell.Quote(flags...)+" ")
+}
+
+// lastEpoch is the end of the year 9999, the last that images can name.
+const lastEpoch = 253402300799
+
 // created is SOURCE_DATE_EPOCH, or 1970: what is built must not depend on when.
 func created() (time.Time, error) {
 	s := os.Getenv("SOURCE_DATE_EPOCH")
@@ -72,8 +96,8 @@ func created() (time.Time, error) {
 		return time.Unix(0, 0).UTC(), nil
 	}
 	seconds, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || seconds < 0 {
-		return time.Time{}, fault.With(fault.Usage, fmt.Errorf("SOURCE_DATE_EPOCH %q is no number of seconds since 1970", s))
+	if err != nil || seconds < 0 || seconds > lastEpoch {
+		return time.Time{}, fault.With(fault.Usage, fmt.Errorf("SOURCE_DATE_EPOCH %q is no number of seconds since 1970, up to the year 9999", s))
 	}
 	return time.Unix(seconds, 0).UTC(), nil
 }

@@ -32,8 +32,21 @@ func (o *buildOptions) flags(c *cobra.Command) {
 	c.Flags().StringArrayVar(&o.Repositories, "repository", nil, "apk repository, `URL or folder`, instead of the configured ones (repeatable)")
 	c.Flags().StringArrayVar(&o.Keys, "repository-key", nil, "public key `file` to trust besides Alpine's (repeatable)")
 	c.Flags().BoolVar(&o.Local, "local", false, "use the packages of \"mosqbuild packages build\"")
-	c.Flags().StringVar(&o.Defaults, "defaults", "test", "test credentials in the image: `test or none`")
+	c.Flags().StringVar(&o.Defaults, "defaults", defaultsTest, "test credentials in the image: `test or none`")
 	c.MarkFlagsMutuallyExclusive("local", "repository")
+}
+
+// Values of --defaults.
+const (
+	defaultsTest = "test"
+	defaultsNone = "none"
+)
+
+func (o *buildOptions) check() error {
+	if o.Defaults == defaultsTest || o.Defaults == defaultsNone {
+		return nil
+	}
+	return fault.With(fault.Usage, fmt.Errorf("--defaults %q is neither %s nor %s", o.Defaults, defaultsTest, defaultsNone))
 }
 
 // built is an image and the name to load it under.
@@ -50,24 +63,45 @@ func (a *app) build(ctx context.Context, o buildOptions) (built, error) {
 	if err != nil {
 		return built{}, err
 	}
-	bundle, err := a.bundle(cfg, o.Defaults)
+	b := built{Name: localName(cfg)}
+	if err := errors.Join(o.check(), image.CheckReference(b.Name)); err != nil {
+		return built{}, err
+	}
+	spec, err := a.spec(ctx, cfg, o)
 	if err != nil {
 		return built{}, err
 	}
-	from, err := a.sources(cfg, o)
+	img, err := image.Build(ctx, spec)
 	if err != nil {
 		return built{}, err
+	}
+	b.Image = img
+	if err := image.Write(ctx, img, image.Output{Format: image.FormatOCI, Path: a.state().Image()}, b.Name); err != nil {
+		return built{}, err
+	}
+	size, err := image.Size(img)
+	a.progress("built %s: %d packages, %.2f MB compressed, in %s", b.Name, len(spec.Lock.Packages), float64(size)/1e6, time.Since(start).Round(time.Millisecond))
+	return b, err
+}
+
+// spec says what the image is made of. The credentials come last: where a flag
+// is wrong or no repository answers, nothing is made.
+func (a *app) spec(ctx context.Context, cfg config.Config, o buildOptions) (image.Spec, error) {
+	epoch, err := created()
+	if err != nil {
+		return image.Spec{}, err
+	}
+	from, err := a.sources(cfg, o)
+	if err != nil {
+		return image.Spec{}, err
 	}
 	a.progress("resolving %d packages", len(cfg.Image.Packages))
 	lock, err := packages.Resolve(ctx, cfg.Image.Packages, from)
 	if err != nil {
-		return built{}, err
+		return image.Spec{}, err
 	}
-	epoch, err := created()
-	if err != nil {
-		return built{}, err
-	}
-	img, err := image.Build(ctx, image.Spec{
+	bundle, err := a.bundle(cfg, o.Defaults)
+	return image.Spec{
 		Lock:    lock,
 		Tree:    func(ctx context.Context) (*packages.Tree, error) { return packages.Load(ctx, lock, from) },
 		Bundle:  bundle,
@@ -75,17 +109,7 @@ func (a *app) build(ctx context.Context, o buildOptions) (built, error) {
 		Labels:  cfg.Image.Labels,
 		Created: epoch,
 		Cache:   from.Cache,
-	})
-	if err != nil {
-		return built{}, err
-	}
-	b := built{img, localName(cfg)}
-	if err := image.Write(ctx, img, image.Output{Format: image.FormatOCI, Path: a.state().Image()}, b.Name); err != nil {
-		return built{}, err
-	}
-	size, err := image.Size(img)
-	a.progress("built %s: %d packages, %.2f MB compressed, in %s", b.Name, len(lock.Packages), float64(size)/1e6, time.Since(start).Round(time.Millisecond))
-	return b, err
+	}, err
 }
 
 // last returns the image last built, building it where there is none.
@@ -104,14 +128,7 @@ func (a *app) last(ctx context.Context, o buildOptions) (built, error) {
 // bundle renders the files beside the packages. Without defaults nothing is
 // made; users that are in the password file already still get their access.
 func (a *app) bundle(cfg config.Config, defaults string) (files.Bundle, error) {
-	switch defaults {
-	case "test":
-		secrets, err := a.state().Secrets(cfg, a.base())
-		if err != nil {
-			return files.Bundle{}, err
-		}
-		return files.Render(cfg, secrets)
-	case "none":
+	if defaults == defaultsNone {
 		passwd, err := os.ReadFile(a.state().Passwd())
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return files.Bundle{}, err
@@ -120,7 +137,11 @@ func (a *app) bundle(cfg config.Config, defaults string) (files.Bundle, error) {
 		b.Defaults = nil
 		return b, err
 	}
-	return files.Bundle{}, fault.With(fault.Usage, fmt.Errorf("--defaults %q is neither test nor none", defaults))
+	secrets, err := a.state().Secrets(cfg, a.base())
+	if err != nil {
+		return files.Bundle{}, err
+	}
+	return files.Render(cfg, secrets)
 }
 
 // sources says where packages come from and whose signature they need.

@@ -29,7 +29,10 @@ func (a *app) pushTo(o pushOptions, args []string) (image.PushOptions, error) {
 			return to, fault.With(fault.Usage, fault.Hint(err, "run: mosqbuild image push REGISTRY/NAME[:TAG], or set image.reference in %s", configFile))
 		}
 	}
-	var err error
+	err := image.CheckReference(to.Reference) // before anything is built
+	if err != nil {
+		return to, err
+	}
 	if to.Logins, err = loginFiles(o.authFile); err != nil {
 		return to, err
 	}

@@ -63,7 +63,7 @@ func runRender(a *app, o renderOptions) error {
 		return err
 	}
 	if !a.Quiet {
-		fmt.Fprint(a.Err, openshift.Client{OptionsDir: a.state().Client(), CA: a.caFile(cfg)}.Commands(cfg))
+		fmt.Fprint(a.Err, a.again(openshift.Client{OptionsDir: a.state().Client(), CA: a.caFile(cfg)}.Commands(cfg)))
 	}
 	return nil
 }

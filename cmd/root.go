@@ -27,7 +27,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	if err != nil && ctx.Err() != nil {
 		err = fault.With(fault.Interrupted, errors.New("interrupted"))
 	}
-	report(errOut, ran, err)
+	a.report(ran, err)
 	return int(fault.CodeOf(err))
 }
 
@@ -69,14 +69,23 @@ func newRoot(a *app) *cobra.Command {
 	return root
 }
 
-// usageErrors gives wrong arguments the exit code of wrong flags.
+// usageErrors gives wrong arguments the exit code of wrong flags, and a
+// mistyped command the one that was meant.
 func usageErrors(c *cobra.Command) {
+	c.SuggestionsMinimumDistance = 2
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return fault.With(fault.Usage, fault.Hint(err, "run: %s --help", c.CommandPath()))
+			err := check(c, args)
+			if err == nil {
+				return nil
 			}
-			return nil
+			hint := fmt.Sprintf("run: %s --help", c.CommandPath())
+			if len(args) > 0 {
+				for _, meant := range c.SuggestionsFor(args[0]) {
+					hint = fmt.Sprintf("did you mean %s %s? %s", c.CommandPath(), meant, hint)
+				}
+			}
+			return fault.With(fault.Usage, fault.Hint(err, "%s", hint))
 		}
 	}
 	for _, sub := range c.Commands() {
@@ -85,11 +94,11 @@ func usageErrors(c *cobra.Command) {
 }
 
 // report prints an error and its hint, as JSON where that was asked for.
-func report(w io.Writer, ran *cobra.Command, err error) {
+func (a *app) report(ran *cobra.Command, err error) {
 	if err == nil {
 		return
 	}
-	hint := fault.HintOf(err)
+	w, hint := a.Err, a.again(fault.HintOf(err))
 	if f := ran.Flags().Lookup("format"); f != nil && f.Value.String() == "json" {
 		// Nothing is left to do where even this write fails.
 		_ = json.NewEncoder(w).Encode(map[string]any{"error": err.Error(), "hint": hint, "code": fault.CodeOf(err)})

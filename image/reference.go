@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -40,6 +41,28 @@ func parseReference(ref string, opts ...name.Option) (name.Tag, error) {
 		path = "library/" + path
 	}
 	return registry.Repo(path).Tag(checked.TagStr()), nil
+}
+
+// CheckReference returns the fault.Usage error that a push to ref, or writing
+// an image under that name, would end with.
+func CheckReference(ref string) error {
+	_, err := parseReference(ref)
+	return err
+}
+
+// pullable is the grammar of https://github.com/distribution/reference.
+var pullable = regexp.MustCompile(`^(([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?/)?` +
+	`[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*` +
+	`(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+
+// CheckPullable returns a fault.Usage error where ref is nothing that a cluster
+// could pull: here the registry may be left out and a digest be named.
+func CheckPullable(ref string) error {
+	if !pullable.MatchString(ref) {
+		err := fmt.Errorf("%q is no reference of an image", ref)
+		return fault.With(fault.Usage, fault.Hint(err, "write REGISTRY/NAME[:TAG] or REGISTRY/NAME@DIGEST"))
+	}
+	return nil
 }
 
 // repositoryName is the repository as people write it: Docker Hub's own host

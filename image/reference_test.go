@@ -29,6 +29,20 @@ func TestParseReference(t *testing.T) {
 	}
 }
 
+func TestCheckPullable(t *testing.T) {
+	digest := "@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	for _, ref := range []string{"mosquitto", "r.example/m:1", "[::1]:5000/a/b", "a/b__c-d.e:x", "quay.io/a/b:1", "quay.io/a/b" + digest, "localhost/a/b:latest" + digest} {
+		if err := CheckPullable(ref); err != nil {
+			t.Errorf("%q: %v", ref, err)
+		}
+	}
+	for _, ref := range []string{"", "a b", "quay.io/a@sha256:0", "https://quay.io/a/b", "quay.io/A/b"} {
+		if err := CheckPullable(ref); fault.CodeOf(err) != fault.Usage || fault.HintOf(err) == "" {
+			t.Errorf("%q: %v, want a usage error with a hint", ref, err)
+		}
+	}
+}
+
 // FuzzParseReference holds on to what keeps keys at home: the registry that is
 // asked whether it is on loopback is the one that is pushed to.
 func FuzzParseReference(f *testing.F) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/shell"
 )
 
 // routePort is where an OpenShift router accepts TLS.
@@ -42,9 +43,9 @@ func (c Client) Commands(cfg config.Config) string {
 }
 
 func (c Client) command(host string, port int, tls bool) string {
-	s := fmt.Sprintf("XDG_CONFIG_HOME=%s mosquitto_sub -h %s -p %d", quote(c.OptionsDir), host, port)
+	s := fmt.Sprintf("XDG_CONFIG_HOME=%s mosquitto_sub -h %s -p %d", shell.Quote(c.OptionsDir), host, port)
 	if tls {
-		s += " --cafile " + quote(c.CA)
+		s += " --cafile " + shell.Quote(c.CA)
 	}
 	return s + " -t '#' -v"
 }
@@ -59,16 +60,4 @@ func serviceHost(cfg config.Config, tls bool) string {
 		return name + "." + ns + ".svc"
 	}
 	return name
-}
-
-// quote quotes s for a shell where it needs it.
-func quote(s string) string {
-	if s != "" && !strings.ContainsFunc(s, special) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-func special(r rune) bool {
-	return !strings.ContainsRune("/._-+:@%=,", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/files"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/shell"
 )
 
 // CertsRequest says which certificates MakeCerts makes.
@@ -118,7 +119,15 @@ func (d Dir) certificates(cfg config.Config, base string, s *files.Secrets) erro
 		return err
 	}
 	return fault.Hint(fmt.Errorf("the server certificate lacks %s", strings.Join(missing, ", ")),
-		"run: mosqbuild certs init --force --host %s", strings.Join(missing, " --host "))
+		"run: mosqbuild certs init --force%s", hostFlags(missing))
+}
+
+func hostFlags(hosts []string) string {
+	var flags strings.Builder
+	for _, h := range hosts {
+		flags.WriteString(" --host " + shell.Quote(h))
+	}
+	return flags.String()
 }
 
 // foreign reads the certificates that the user named. Their hosts are the

@@ -11,6 +11,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/files"
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/shell"
 	"github.com/mosqbuild/mosqbuild/passwd"
 )
 
@@ -28,7 +29,7 @@ func (d Dir) logins(cfg config.Config, s *files.Secrets) error {
 			switch {
 			case slices.Contains(have, u.Name):
 			case i > 0:
-				return nil, fault.Hint(fmt.Errorf("user %q has no password", u.Name), "run: mosqbuild passwd set %s", u.Name)
+				return nil, fault.Hint(fmt.Errorf("user %q has no password", u.Name), "run: mosqbuild passwd set %s", shell.Quote(u.Name))
 			default:
 				if err := d.generate(f, u.Name, d.writeLogin); err != nil {
 					return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/files"
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
 
 // Names below the state folder.
@@ -72,11 +73,11 @@ func (d Dir) CA() string { return filepath.Join(d.Path, certsDir, config.CAFile)
 // locked makes the folder and runs f while no other process is in it.
 func (d Dir) locked(f func() error) error {
 	if err := os.MkdirAll(d.Path, 0o700); err != nil {
-		return fmt.Errorf("making the state folder: %w", err)
+		return fault.Hint(fmt.Errorf("making the state folder: %w", err), "name a folder that you can write to: --state DIR")
 	}
 	lock, err := os.OpenFile(filepath.Join(d.Path, "lock"), os.O_CREATE|os.O_RDWR, secret)
 	if err != nil {
-		return fmt.Errorf("locking the state folder: %w", err)
+		return fault.Hint(fmt.Errorf("locking the state folder: %w", err), "name a folder that you can write to: --state DIR")
 	}
 	defer lock.Close()
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
