@@ -88,7 +88,7 @@ func renderConf(cfg config.Config) ([]byte, error) {
 		"Config": cfg,
 		"Passwd": path.Join(config.AuthDir, config.PasswdFile),
 		"ACL":    path.Join(config.ConfigDir, config.ACLFile),
-		"Data":   config.DataDir + "/",
+		"Data":   config.DataDir,
 		"Cert":   path.Join(config.CertsDir, config.CertFile),
 		"Key":    path.Join(config.CertsDir, config.KeyFile),
 	})

@@ -26,7 +26,7 @@ func rendered(t *testing.T, cfg config.Config, s Secrets, path string) string {
 func TestConfNamesEveryListenerOnce(t *testing.T) {
 	conf := rendered(t, config.Default(), Secrets{}, "/mosquitto/config/mosquitto.conf")
 	for _, line := range []string{"listener 1883", "listener 8883", "certfile /mosquitto/certs/tls.crt", "keyfile /mosquitto/certs/tls.key",
-		"allow_anonymous false", "password_file /mosquitto/auth/passwd", "acl_file /mosquitto/config/acl", "persistence_location /mosquitto/data/"} {
+		"allow_anonymous false", "password_file /mosquitto/auth/passwd", "acl_file /mosquitto/config/acl", "persistence_location /mosquitto/data"} {
 		if n := strings.Count(conf, "\n"+line+"\n"); n != 1 {
 			t.Errorf("%d times %q in\n%s", n, line, conf)
 		}
