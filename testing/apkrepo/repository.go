@@ -1,0 +1,82 @@
+package apkrepo
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/packages/repo"
+)
+
+// URLPath is where Handler has the repository, laid out as on Alpine's mirrors.
+const URLPath = "/alpine/v3.23/main"
+
+const arch = "x86_64"
+
+// Keys are made once and small: making one takes time.
+var (
+	trusted = sync.OnceValues(newKey)
+	foreign = sync.OnceValues(newKey)
+)
+
+func newKey() (*repo.Key, error) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, err
+	}
+	return repo.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// packages are those that mosqbuild asks for by default, and what the broker
+// depends on.
+func packages() []repo.Package {
+	one := func(name, version, file string, depends ...string) repo.Package {
+		return repo.Package{
+			Name: name, Version: version, License: "MIT", Depends: depends,
+			Files: []repo.File{{Path: file, Mode: 0o755, Data: bytes.Repeat([]byte(name), 3000)}},
+		}
+	}
+	return []repo.Package{
+		one("musl", "1.2.5-r0", "lib/ld-musl-x86_64.so.1"),
+		one("mosquitto-libs", "2.0.21-r0", "usr/lib/libmosquitto.so.1", "musl"),
+		one("mosquitto", "2.0.21-r0", "usr/sbin/mosquitto", "mosquitto-libs"),
+		one("mosquitto-clients", "2.0.21-r0", "usr/bin/mosquitto_sub", "mosquitto-libs"),
+		one("ca-certificates-bundle", "20250419-r0", "etc/ssl/certs/ca-certificates.crt"),
+	}
+}
+
+// Repository is a repository in a folder.
+type Repository struct {
+	Dir string
+	Key string // file of the public key that signs it
+}
+
+// New writes the repository to dir, signed by the key that all of a process's
+// repositories share.
+func New(ctx context.Context, dir string) (Repository, error) {
+	key, err := trusted()
+	if err != nil {
+		return Repository{}, err
+	}
+	return Repository{dir, filepath.Join(dir, key.Name)}, write(ctx, dir, key)
+}
+
+func write(ctx context.Context, dir string, key *repo.Key) error {
+	return repo.Write(ctx, dir, arch, packages(), key, time.Unix(0, 0))
+}
+
+// Handler serves the repository under URLPath, and nothing else.
+func (r Repository) Handler() http.Handler {
+	return http.StripPrefix(URLPath, http.FileServer(http.Dir(r.Dir)))
+}

@@ -1,0 +1,94 @@
+package apkrepo
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// The files that Spoil changes.
+const (
+	Broker = "mosquitto-2.0.21-r0.apk"
+	Index  = "APKINDEX.tar.gz"
+)
+
+// Kinds are the ways in which Spoil can change a repository, in a fixed order.
+var Kinds = []string{"swapped", "data", "truncated", "foreign", "index"}
+
+// Spoil changes the broker's package, or with "index" the index:
+//
+//	swapped    another package stands under its name
+//	data       its data section is another one of the same size
+//	truncated  its last byte is missing
+//	foreign    it is signed by a key that isn't trusted
+//	index      the index is signed by a key that isn't trusted
+func (r Repository) Spoil(ctx context.Context, kind string) error {
+	path := filepath.Join(r.Dir, arch, Broker)
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case "swapped":
+		file, err = os.ReadFile(filepath.Join(r.Dir, arch, "mosquitto-clients-2.0.21-r0.apk"))
+	case "data":
+		var at int
+		if at, err = lastMember(file); err == nil {
+			file[at+4] ^= 1 // the date in gzip's header: it still unpacks to the same
+		}
+	case "truncated":
+		file = file[:len(file)-1]
+	case "foreign":
+		file, err = signedByAnother(ctx, Broker)
+	case "index":
+		path = filepath.Join(r.Dir, arch, Index)
+		file, err = signedByAnother(ctx, Index)
+	default:
+		err = fmt.Errorf("%q is none of %q", kind, Kinds)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, file, 0o644)
+}
+
+// signedByAnother is the file of that name from the same repository, signed by
+// a key that isn't trusted.
+func signedByAnother(ctx context.Context, name string) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "apkrepo")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	key, err := foreign()
+	if err != nil {
+		return nil, err
+	}
+	if err := write(ctx, dir, key); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, arch, name))
+}
+
+// lastMember is where the last of a package's gzip members begins.
+func lastMember(file []byte) (int, error) {
+	for at := 0; ; {
+		r := bytes.NewReader(file[at:])
+		zr, err := gzip.NewReader(r)
+		if err != nil {
+			return 0, err
+		}
+		zr.Multistream(false)
+		if _, err := io.Copy(io.Discard, zr); err != nil {
+			return 0, err
+		}
+		if r.Len() == 0 {
+			return at, nil
+		}
+		at = len(file) - r.Len()
+	}
+}
