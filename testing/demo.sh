@@ -65,7 +65,7 @@ shown "image" "$digest"
 
 say mosqbuild run --detach --name $name --port "$port" --tls-port "$tls_port"
 "$mosqbuild" run --detach --name "$name" --port "$port" --tls-port "$tls_port" >/dev/null
-shown "runs as" "$(podman inspect -f '{{.Config.User}}, read-only root: {{.HostConfig.ReadonlyRootfs}}, capabilities dropped: {{.HostConfig.CapDrop}}' "$name")"
+shown "runs as" "$(podman inspect -f '{{.Config.User}}, read-only root: {{.HostConfig.ReadonlyRootfs}}, capabilities: {{len .EffectiveCaps}}' "$name")"
 
 say mosqbuild probe --port "$port" --tls-port "$tls_port"
 "$mosqbuild" probe --port "$port" --tls-port "$tls_port" | tee "$work/probe"
