@@ -39,10 +39,10 @@ type Secrets struct {
 }
 
 const (
+	// modePublic is the ACL's too, although the broker warns of it: a pod
+	// without gid 0 that brings its own credentials must read it.
 	modePublic = fs.FileMode(0o644)
-	// modeSecret lets the broker read as group root. The ACL has it too, or
-	// the broker would warn of it at every start.
-	modeSecret = fs.FileMode(0o640)
+	modeSecret = fs.FileMode(0o640) // the broker reads it as group root
 )
 
 // Render returns the files of cfg and s, sorted by path. Users in the password
@@ -58,7 +58,7 @@ func Render(cfg config.Config, s Secrets) (Bundle, error) {
 	}
 	b := Bundle{
 		Rendered: []File{
-			{path.Join(config.ConfigDir, config.ACLFile), modeSecret, acl},
+			{path.Join(config.ConfigDir, config.ACLFile), modePublic, acl},
 			{path.Join(config.ConfigDir, config.ConfFile), modePublic, conf},
 		},
 		Defaults: []File{
