@@ -164,3 +164,15 @@ func TestUnpackLayer(t *testing.T) {
 		}
 	}
 }
+
+func TestFailedStartLeavesNothing(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	t.Setenv("PATH", tmp) // no go
+	if err := run(t.Context(), nil, io.Discard, io.Discard); err == nil {
+		t.Error("it ran without a compiler")
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}

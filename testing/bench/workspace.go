@@ -23,36 +23,41 @@ type workspace struct {
 	cleanup    []func() error
 }
 
-func newWorkspace(ctx context.Context, pairs int, progress io.Writer) (w *workspace, err error) {
-	w = &workspace{pairs: pairs, progress: progress}
+// newWorkspace leaves nothing behind where it fails.
+func newWorkspace(ctx context.Context, pairs int, progress io.Writer) (*workspace, error) {
+	w := &workspace{pairs: pairs, progress: progress}
+	var err error
 	if w.dir, err = os.MkdirTemp("", "mosqbuild-bench-*"); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, w.remove())
-		}
-	}()
+	if err := w.prepare(ctx); err != nil {
+		return nil, errors.Join(err, w.remove())
+	}
+	return w, nil
+}
+
+// prepare builds the program and finds the packages.
+func (w *workspace) prepare(ctx context.Context) (err error) {
 	// The brokers run as another user, and must reach what is theirs.
 	if err := os.Chmod(w.dir, 0o711); err != nil { //nolint:gosec // secrets in it have modes of their own
-		return nil, err
+		return err
 	}
 	w.program = filepath.Join(w.dir, "mosqbuild")
 	w.say("building mosqbuild")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", w.program, "github.com/mosqbuild/mosqbuild/cmd/mosqbuild")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile does
 	if _, err := output(build); err != nil {
-		return nil, err
+		return err
 	}
 	if w.repository, err = output(exec.CommandContext(ctx, w.program, "packages", "path")); err != nil {
-		return nil, err
+		return err
 	}
 	keys, err := filepath.Glob(filepath.Join(w.repository, "*.rsa.pub"))
 	if err != nil || len(keys) != 1 {
-		return nil, fmt.Errorf("looking for the key of the packages in %q: found %q", w.repository, keys)
+		return fmt.Errorf("looking for the key of the packages in %q: found %q", w.repository, keys)
 	}
 	w.key = keys[0]
-	return w, nil
+	return nil
 }
 
 func (w *workspace) say(format string, args ...any) {
