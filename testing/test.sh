@@ -8,6 +8,7 @@ CGO_ENABLED=0 go build ./...
 CGO_ENABLED=1 go build ./...
 make -s build
 bin/mosqbuild packages build >/dev/null
+export MOSQBUILD_TEST_PACKAGES=1 # they are there now: look into them too
 
 # Nothing that CI can install may be missing there without failing.
 [ -z "${CI:-}" ] || export MOSQBUILD_REQUIRE=1
