@@ -81,8 +81,9 @@ type document struct {
 }
 
 type place struct {
-	line int
-	path string
+	line  int
+	path  string
+	value string // of a scalar
 }
 
 func (d *document) index(n *yaml.Node, path string) {
@@ -98,13 +99,13 @@ func (d *document) index(n *yaml.Node, path string) {
 			child := strings.TrimPrefix(path+"."+key.Value, ".")
 			d.index(n.Content[i+1], child)
 			d.lines[child] = key.Line
-			d.paths = append(d.paths, place{key.Line, child})
+			d.paths = append(d.paths, place{key.Line, child, n.Content[i+1].Value})
 		}
 	case yaml.SequenceNode:
 		for i, item := range n.Content {
 			child := fmt.Sprintf("%s[%d]", path, i)
 			d.index(item, child)
-			d.paths = append(d.paths, place{item.Line, child})
+			d.paths = append(d.paths, place{item.Line, child, item.Value})
 		}
 	}
 }
@@ -119,22 +120,31 @@ func (d *document) line(path string) int {
 	return 0
 }
 
-// pathAt returns the path of what stands on line: the one that ends in name,
-// or the deepest.
-func (d *document) pathAt(line int, name string) string {
-	var on []string
-	for _, p := range d.paths {
-		if p.line == line {
-			on = append(on, p.path)
-		}
-	}
-	if i := slices.IndexFunc(on, func(p string) bool { return name != "" && (p == name || strings.HasSuffix(p, "."+name)) }); i >= 0 {
-		return on[i]
-	}
+// pathAt returns the path of what stands on line: the first that is meant, or
+// the deepest.
+func (d *document) pathAt(line int, meant func(place) bool) string {
+	on := slices.DeleteFunc(slices.Clone(d.paths), func(p place) bool { return p.line != line })
 	if len(on) == 0 {
 		return ""
 	}
-	return slices.MaxFunc(on, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+	if i := slices.IndexFunc(on, meant); i >= 0 {
+		return on[i].path
+	}
+	return slices.MaxFunc(on, func(a, b place) int { return cmp.Compare(len(a.path), len(b.path)) }).path
+}
+
+// named means the setting of that name.
+func named(name string) func(place) bool {
+	return func(p place) bool { return p.path == name || strings.HasSuffix(p.path, "."+name) }
+}
+
+// valued means the setting of a value as the YAML package quotes it: in
+// backquotes, and cut short when it is long.
+func valued(quoted string) func(place) bool {
+	begin, cut := strings.CutSuffix(strings.Trim(quoted, "`"), "...")
+	return func(p place) bool {
+		return quoted != "" && (p.value == begin || cut && strings.HasPrefix(p.value, begin))
+	}
 }
 
 var (
@@ -167,9 +177,9 @@ func (d *document) problem(text string) Problem {
 	line, _ := strconv.Atoi(m[1])
 	p := Problem{File: d.file, Line: line, Text: m[2]}
 	if k := unknownKey.FindStringSubmatch(m[2]); k != nil {
-		p.Path, p.Text = d.pathAt(line, k[1]), "there is no such setting"
+		p.Path, p.Text = d.pathAt(line, named(k[1])), "there is no such setting"
 	} else if k := wrongType.FindStringSubmatch(m[2]); k != nil {
-		p.Path, p.Text = d.pathAt(line, ""), strings.TrimSpace("wants "+typeNames(k[3])+", not "+typeNames(k[1])+" "+k[2])
+		p.Path, p.Text = d.pathAt(line, valued(k[2])), strings.TrimSpace("wants "+typeNames(k[3])+", not "+typeNames(k[1])+" "+k[2])
 	}
 	return p
 }

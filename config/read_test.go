@@ -67,6 +67,8 @@ func TestReadRefuses(t *testing.T) {
 		"key type":       {"tls: {keyType: dsa}\n", "tls.keyType"},
 		"colon in user":  {"users: [{name: 'a:b'}]\n", "users[0].name"},
 		"# before user":  {"users: [{name: '#a'}]\n", "users[0].name"},
+		"one line":       {"listeners: [{name: word, port: many}]\n", "x.yaml:1: listeners[0].port: wants a whole number, not text"},
+		"long value":     {"listeners: [{name: word, port: many and more}]\n", "x.yaml:1: listeners[0].port: wants a whole number, not text"},
 		"memory":         {"deploy: {memory: lots}\n", "deploy.memory"},
 	} {
 		_, err := Read("x.yaml", []byte(c.in))
