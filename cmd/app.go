@@ -50,6 +50,14 @@ func (a *app) config() (config.Config, error) {
 // base is the folder that paths in mosqbuild.yaml are relative to.
 func (a *app) base() string { return filepath.Dir(a.Config) }
 
+// beside is a path of mosqbuild.yaml, seen from here.
+func (a *app) beside(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(a.base(), path)
+}
+
 // state is the folder of what is made and kept.
 func (a *app) state() state.Dir {
 	if a.State != "" {

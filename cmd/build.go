@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -150,13 +151,16 @@ func (a *app) sources(cfg config.Config, o buildOptions) (packages.Options, erro
 	if err != nil {
 		return packages.Options{}, err
 	}
-	from := packages.Options{Repositories: cfg.Image.Repositories, Keys: map[string][]byte{}, Cache: cache}
+	from := packages.Options{Keys: map[string][]byte{}, Cache: cache}
+	for _, r := range cfg.Image.Repositories {
+		if !strings.Contains(r, "://") {
+			r = a.beside(r)
+		}
+		from.Repositories = append(from.Repositories, r)
+	}
 	keys := slices.Clone(o.Keys)
 	for _, k := range cfg.Image.Keys {
-		if !filepath.IsAbs(k) {
-			k = filepath.Join(a.base(), k)
-		}
-		keys = append(keys, k)
+		keys = append(keys, a.beside(k))
 	}
 	if o.Repositories != nil {
 		from.Repositories = o.Repositories

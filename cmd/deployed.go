@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
-	"path/filepath"
 	"strings"
 
 	"github.com/mosqbuild/mosqbuild/config"
@@ -81,8 +80,5 @@ func (a *app) caFile(cfg config.Config) string {
 	if cfg.TLS.Source != config.SourceFiles {
 		return a.state().CA()
 	}
-	if filepath.IsAbs(cfg.TLS.CA) {
-		return cfg.TLS.CA
-	}
-	return filepath.Join(a.base(), cfg.TLS.CA)
+	return a.beside(cfg.TLS.CA)
 }

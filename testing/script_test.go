@@ -25,6 +25,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Cmds:                commands,
 		Setup: func(e *testscript.Env) error {
 			// HOME is testscript's own; the user's cache and keys stay out of it.
 			e.Setenv("XDG_CACHE_HOME", e.WorkDir+"/.cache")
