@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/certs"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // TestTLS has crypto/tls serve and dial with what was made.
@@ -69,7 +70,7 @@ func shake(t *testing.T, leaf certs.Pair, ca []byte, name string) error {
 func TestOpenSSL(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("openssl is not installed")
+		need.Unmet(t, "openssl is not installed")
 	}
 	dir := t.TempDir()
 	ca := newCA(t)

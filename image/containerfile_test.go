@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/mosqbuild/mosqbuild/image"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // containerfileDiffers lists every file in which the image of the Containerfile
@@ -35,14 +36,14 @@ func newBud(t *testing.T) bud {
 	t.Helper()
 	for _, program := range []string{"buildah"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed", program)
+			need.Unmet(t, "%s is not installed", program)
 		}
 	}
 	if os.Getenv("ALPINE_MINIROOTFS") == "" {
 		t.Skip("ALPINE_MINIROOTFS names no Alpine root file system")
 	}
 	if os.Getuid() != 0 {
-		t.Skip("not root: a chroot needs it")
+		need.Unmet(t, "not root: a chroot needs it")
 	}
 	return bud{t.TempDir()}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/certs"
 	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // dockerRegistry starts Debian's docker-registry with TLS and a login, and
@@ -27,7 +28,7 @@ func dockerRegistry(t *testing.T) (host, certDir, logins string) {
 	t.Helper()
 	program, err := exec.LookPath("docker-registry")
 	if err != nil {
-		t.Skip("docker-registry is not installed")
+		need.Unmet(t, "docker-registry is not installed")
 	}
 	ca, err := certs.NewCA(certs.CARequest{Name: "test", NotBefore: time.Now().Add(-time.Minute)})
 	if err != nil {
@@ -126,7 +127,7 @@ func TestPushToDockerRegistry(t *testing.T) {
 	}
 	skopeo, err := exec.LookPath("skopeo")
 	if err != nil {
-		t.Skip("skopeo is not installed: the digest was not compared")
+		need.Unmet(t, "skopeo is not installed: the digest was not compared")
 	}
 	out, err := exec.Command(skopeo, "inspect", "--cert-dir", certDir, "--authfile", logins, "--format", "{{.Digest}}", "docker://"+o.Reference).CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != digest(t, img) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 const testName = "localhost/mosquitto:latest"
@@ -228,7 +229,7 @@ func unpack(t *testing.T, archive []byte, dir string) {
 func TestSkopeoReadsEveryFormat(t *testing.T) {
 	skopeo, err := exec.LookPath("skopeo")
 	if err != nil {
-		t.Skip("skopeo is not installed")
+		need.Unmet(t, "skopeo is not installed")
 	}
 	img := testImage(t)
 	config, err := img.ConfigName()
@@ -320,7 +321,7 @@ func TestWriteRefuses(t *testing.T) {
 // TestPodmanLoads needs a podman that can store images.
 func TestPodmanLoads(t *testing.T) {
 	if _, err := exec.LookPath("podman"); err != nil {
-		t.Skip("podman is not installed")
+		need.Unmet(t, "podman is not installed")
 	}
 	root := t.TempDir()
 	conf := filepath.Join(root, "storage.conf")
@@ -329,7 +330,7 @@ func TestPodmanLoads(t *testing.T) {
 	}
 	t.Setenv("CONTAINERS_STORAGE_CONF", conf)
 	if out, err := exec.Command("podman", "images").CombinedOutput(); err != nil {
-		t.Skipf("podman can't store images here: %v: %s", err, out)
+		need.Unmet(t, "podman can't store images here: %v: %s", err, out)
 	}
 	img := testImage(t)
 	write(t, img, image.Output{Format: image.FormatPodman})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/passwd"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // program skips the test where the program is not installed.
@@ -23,7 +24,7 @@ func program(t testing.TB, name string) string {
 			return path
 		}
 	}
-	t.Skipf("%s is not installed", name)
+	need.Unmet(t, "%s is not installed", name)
 	return ""
 }
 

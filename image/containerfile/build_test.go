@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mosqbuild/mosqbuild/image/containerfile"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 func TestMain(m *testing.M) {
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) {
 
 func TestBuildCopies(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("not root: buildah's storage needs root or a user namespace")
+		need.Unmet(t, "not root: buildah's storage needs root or a user namespace")
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "Containerfile")

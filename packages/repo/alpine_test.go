@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // TestAlpineInstalls has Alpine's own apk install from a repository of ours and
@@ -66,7 +68,7 @@ func alpine(t *testing.T) string {
 		t.Skip("ALPINE_MINIROOTFS names no Alpine root file system")
 	}
 	if os.Getuid() != 0 {
-		t.Skip("not root: can't chroot into Alpine's root file system")
+		need.Unmet(t, "not root: can't chroot into Alpine's root file system")
 	}
 	root := t.TempDir()
 	if out, err := exec.Command("tar", "-xzf", tarball, "-C", root).CombinedOutput(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mosqbuild/mosqbuild/packages/repo"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // tree writes files below a folder of its own and returns that.
@@ -76,7 +77,7 @@ func TestAssembleRefusesALeftover(t *testing.T) {
 
 func TestLinkReadsLibraries(t *testing.T) {
 	if lookup("gcc") == "" {
-		t.Skip("there is no gcc on this machine to make a library with")
+		need.Unmet(t, "there is no gcc on this machine to make a library with")
 	}
 	dir := t.TempDir()
 	for _, args := range [][]string{

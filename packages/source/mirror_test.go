@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // mirror is a Debian mirror on loopback with a signed suite that has musl 1.0-1
@@ -34,7 +36,7 @@ func newMirror(t *testing.T) mirror {
 	t.Helper()
 	for _, tool := range []string{"apt-get", "gpg"} {
 		if lookup(tool) == "" {
-			t.Skipf("there is no %s on this machine", tool)
+			need.Unmet(t, "there is no %s on this machine", tool)
 		}
 	}
 	m := mirror{dir: t.TempDir()}

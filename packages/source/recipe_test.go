@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // testBuilder returns a builder in a cache of its own, with n jobs, and the
@@ -159,7 +161,7 @@ func eventually(f func() bool) bool {
 // jobs allow: each may run one process of its own, the rest is shared.
 func TestMakesShareJobs(t *testing.T) {
 	if lookup("make") == "" {
-		t.Skip("there is no make on this machine")
+		need.Unmet(t, "there is no make on this machine")
 	}
 	b, _ := testBuilder(t, 2)
 	dir := t.TempDir()
