@@ -73,6 +73,9 @@ func (a *app) build(ctx context.Context, o buildOptions) (built, error) {
 		return built{}, err
 	}
 	img, err := image.Build(ctx, spec)
+	if errors.Is(err, fs.ErrPermission) && fault.HintOf(err) == "" {
+		err = fault.Hint(err, "set XDG_CACHE_HOME to a folder that you can write to")
+	}
 	if err != nil {
 		return built{}, err
 	}

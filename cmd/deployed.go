@@ -22,6 +22,7 @@ func (o renderOptions) apply(cfg config.Config) (config.Config, error) {
 		p.File = "command line"
 		errs = append(errs, p)
 	}
+	errs = append(errs, image.CheckPullable(cmp.Or(o.Image, localName(cfg))))
 	return cfg, fault.With(fault.Usage, errors.Join(errs...))
 }
 
@@ -31,9 +32,6 @@ func (o renderOptions) apply(cfg config.Config) (config.Config, error) {
 // manifests mean one image for good; one that was given stays as it is.
 func (a *app) deployed(cfg config.Config, given string) (ref, version string, err error) {
 	ref = cmp.Or(given, localName(cfg))
-	if err := image.CheckPullable(ref); err != nil {
-		return "", "", err
-	}
 	if given == "" && cfg.Image.Reference == "" {
 		a.note("no cluster can pull %s: give --image, or set image.reference in mosqbuild.yaml", ref)
 		return ref, "", nil

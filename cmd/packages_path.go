@@ -13,8 +13,11 @@ func newPackagesPath(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "path",
 		Short: "Print the folder of the packages built from source",
+		Long: `Print the folder of the packages built from source. It holds all that "mosqbuild
+image build --repository DIR --repository-key DIR/NAME.rsa.pub" needs, so it can
+be copied to where there is no network at all.`,
 		Example: `  mosqbuild packages path
-  ls "$(mosqbuild packages path)"/*/`,
+  cp -rL "$(mosqbuild packages path)" /media/stick/packages`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			folder, err := cacheFolder(cache)

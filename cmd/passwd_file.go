@@ -107,6 +107,15 @@ func (h hashing) hasher(p passwdFile) (passwd.Hasher, error) {
 	return passwd.Hasher{Format: format, Iterations: h.Iterations}, nil
 }
 
+// reload says what it takes for a changed file to count: registries and proxies
+// look for themselves.
+func reload(format passwd.Format) string {
+	if format == passwd.Htpasswd {
+		return ""
+	}
+	return "; a running broker needs SIGHUP"
+}
+
 // first is the user whose password the state folder keeps for the clients.
 func first(cfg config.Config) string {
 	if len(cfg.Users) == 0 {

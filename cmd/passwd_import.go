@@ -59,7 +59,7 @@ func runPasswdImport(ctx context.Context, file passwdFile, how hashing) error {
 	if err := file.add(h.Format, func(f *passwd.File) error { return merge(f, &batch) }); err != nil {
 		return err
 	}
-	a.progress("imported %d users in %s; a running broker needs SIGHUP", n, time.Since(start).Round(time.Millisecond))
+	a.progress("imported %d users in %s%s", n, time.Since(start).Round(time.Millisecond), reload(h.Format))
 	return nil
 }
 

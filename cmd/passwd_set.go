@@ -69,7 +69,7 @@ func runPasswdSet(ctx context.Context, file passwdFile, how hashing, user string
 	if from.Generate {
 		_, err = fmt.Fprintf(a.Out, "%s\n", password)
 	}
-	a.progress("%s can log in; a running broker needs SIGHUP", user)
+	a.progress("%s can log in%s", user, reload(h.Format))
 	return err
 }
 

@@ -47,11 +47,11 @@ func runRender(a *app, o renderOptions) error {
 	if cfg, err = o.apply(cfg); err != nil {
 		return err
 	}
-	image, version, err := a.deployed(cfg, o.Image)
+	bundle, err := a.bundle(cfg, defaultsTest)
 	if err != nil {
 		return err
 	}
-	bundle, err := a.bundle(cfg, "test")
+	image, version, err := a.deployed(cfg, o.Image)
 	if err != nil {
 		return err
 	}
