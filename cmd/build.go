@@ -112,7 +112,9 @@ func (a *app) spec(ctx context.Context, cfg config.Config, o buildOptions) (imag
 		Name:    cfg.Name,
 		Labels:  cfg.Image.Labels,
 		Created: epoch,
-		Cache:   from.Cache,
+		// What an image is of is its packages; the configuration shows in it.
+		Revision: lock.Digest(),
+		Cache:    from.Cache,
 	}, err
 }
 
