@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/openshift"
 )
@@ -14,6 +15,7 @@ type renderOptions struct{ Name, Namespace, Image, Host, PullSecret string }
 
 func newRender(a *app) *cobra.Command {
 	var o renderOptions
+	var to output
 	c := &cobra.Command{
 		Use:   "render",
 		Short: "Print the objects that deploy the broker to OpenShift",
@@ -28,42 +30,65 @@ private keys and password hashes.`,
 		Example: `  mosqbuild render | oc apply -f -
   mosqbuild render --namespace iot --host mqtt.apps.example.com --image "$(mosqbuild image push quay.io/me/mosquitto)"`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return runRender(a, o) },
+		RunE: func(*cobra.Command, []string) error { return runRender(a, o, to) },
 	}
+	o.flags(c)
+	to.flags(c)
+	return c
+}
+
+// flags are those of every command that renders the objects.
+func (o *renderOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.Name, "name", "", "`name` of the objects")
 	f.StringVarP(&o.Namespace, "namespace", "n", "", "`namespace` written into each object (default: the one that oc works in)")
 	f.StringVar(&o.Image, "image", "", "image `reference`, best as \"mosqbuild image push\" prints it")
 	f.StringVar(&o.Host, "host", "", "host `name` of the Route (default: the router chooses)")
 	f.StringVar(&o.PullSecret, "pull-secret", "", "`name` of the Secret to pull the image with")
-	return c
 }
 
-func runRender(a *app, o renderOptions) error {
-	cfg, err := a.config()
+func runRender(a *app, o renderOptions, to output) error {
+	if err := to.check(); err != nil {
+		return err
+	}
+	r, err := a.rendered(o)
 	if err != nil {
 		return err
 	}
-	if cfg, err = o.apply(cfg); err != nil {
-		return err
-	}
-	bundle, err := a.bundle(cfg, defaultsTest)
-	if err != nil {
-		return err
-	}
-	image, version, err := a.deployed(cfg, o.Image)
-	if err != nil {
-		return err
-	}
-	objects, err := openshift.Objects(cfg, bundle, openshift.Options{Image: image, Version: version})
-	if err != nil {
-		return fault.With(fault.Usage, err)
-	}
-	if err := openshift.WriteYAML(a.Out, objects); err != nil {
+	if err := a.write(r, to); err != nil {
 		return err
 	}
 	if !a.Quiet {
-		fmt.Fprint(a.Err, a.again(openshift.Client{OptionsDir: a.state().Client(), CA: a.caFile(cfg)}.Commands(cfg)))
+		fmt.Fprint(a.Err, a.again(openshift.Client{OptionsDir: a.state().Client(), CA: a.caFile(r.Config)}.Commands(r.Config)))
 	}
 	return nil
+}
+
+// rendered are the objects, and what they were rendered from.
+type rendered struct {
+	Config  config.Config
+	Image   string
+	Objects []openshift.Object
+}
+
+// rendered makes the objects that the configuration and o ask for, and the
+// credentials in them where there are none yet.
+func (a *app) rendered(o renderOptions) (r rendered, err error) {
+	cfg, err := a.config()
+	if err != nil {
+		return r, err
+	}
+	if r.Config, err = o.apply(cfg); err != nil {
+		return r, err
+	}
+	bundle, err := a.bundle(r.Config, defaultsTest)
+	if err != nil {
+		return r, err
+	}
+	var version string
+	if r.Image, version, err = a.deployed(r.Config, o.Image); err != nil {
+		return r, err
+	}
+	r.Objects, err = openshift.Objects(r.Config, bundle, openshift.Options{Image: r.Image, Version: version})
+	return r, fault.With(fault.Usage, err)
 }
