@@ -32,9 +32,9 @@ func namespace(t *testing.T) string {
 	return ns
 }
 
-// listenIn listens on loopback in a network namespace. A socket stays in the
-// namespace of the thread that made it.
-func listenIn(t *testing.T, ns string) net.Listener {
+// serveIn serves on an address of a network namespace until the test ends, and
+// returns HOST:PORT. A socket stays in the namespace of the thread that made it.
+func serveIn(t *testing.T, ns, address string, h http.Handler) string {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -51,14 +51,17 @@ func listenIn(t *testing.T, ns string) net.Listener {
 	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", address+":0")
 	if back := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); back != nil {
 		panic(back) // this thread would go on in the wrong network
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return l.Addr().String()
 }
 
 // A change to a signed repository is found before anything of it is used, and
@@ -79,11 +82,7 @@ func refused(t *testing.T, ns, kind, way string) {
 	}
 	location := r.Dir
 	if way == "http" {
-		server := &http.Server{Handler: r.Handler(), ReadHeaderTimeout: time.Minute}
-		l := listenIn(t, ns)
-		go func() { _ = server.Serve(l) }()
-		t.Cleanup(func() { _ = server.Close() })
-		location = "http://" + l.Addr().String() + apkrepo.URLPath
+		location = "http://" + serveIn(t, ns, "127.0.0.1", r.Handler()) + apkrepo.URLPath
 	}
 	caches := t.TempDir()
 	build := func(dir, cache string, flags ...string) result {
@@ -172,16 +171,24 @@ func TestNoNetwork(t *testing.T) {
 	}
 }
 
+// silence gives a network namespace a network that swallows packets, and
+// returns an address in it.
+func silence(t *testing.T, ns string) string {
+	t.Helper()
+	const address = "192.0.2.9" // documentation's own network, RFC 5737
+	run(t, "", "ip", "netns", "exec", ns, "ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1")
+	for _, args := range []string{"link set v0 up", "link set v1 up", "addr add 192.0.2.1/24 dev v0", "neigh add " + address + " lladdr 02:00:00:00:00:09 dev v0"} {
+		run(t, "", "ip", append([]string{"-n", ns}, strings.Fields(args)...)...)
+	}
+	return address
+}
+
 // A network that swallows packets costs a few seconds, not minutes.
 func TestSilentNetwork(t *testing.T) {
 	ns := namespace(t)
-	const silent = "192.0.2.9" // documentation's own network, RFC 5737
-	run(t, "", "ip", "netns", "exec", ns, "ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1")
-	for _, args := range []string{"link set v0 up", "link set v1 up", "addr add 192.0.2.1/24 dev v0", "neigh add " + silent + " lladdr 02:00:00:00:00:09 dev v0"} {
-		run(t, "", "ip", append([]string{"-n", ns}, strings.Fields(args)...)...)
-	}
+	location := "http://" + silence(t, ns) + apkrepo.URLPath
 	start := time.Now()
-	r := try(t, t.TempDir(), nil, "ip", "netns", "exec", ns, program, "image", "build", "--repository", "http://"+silent+apkrepo.URLPath)
+	r := try(t, t.TempDir(), nil, "ip", "netns", "exec", ns, program, "image", "build", "--repository", location)
 	if took := time.Since(start); r.code != 4 || took > 12*time.Second {
 		t.Errorf("exit %d after %v, %s", r.code, took, r.err)
 	}
