@@ -47,6 +47,9 @@ func worthRetrying(err error) bool {
 			return true
 		}
 	}
+	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+		return false // a lost packet was sent again meanwhile
+	}
 	timeout := net.Error(nil)
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
