@@ -18,55 +18,53 @@ type Object = runtime.Object
 // WriteYAML writes the objects as a stream of YAML documents, each with its
 // keys in alphabetical order and without the fields that a cluster fills in.
 func WriteYAML(w io.Writer, objs []Object) error {
+	text, err := stream(objs)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+// stream is the objects as a stream of YAML documents.
+func stream(objs []Object) ([]byte, error) {
+	var out bytes.Buffer
 	for i, o := range objs {
-		text, err := encode(o)
+		content, err := fields(o)
 		if err != nil {
-			return fmt.Errorf("encoding object %d: %w", i, err)
+			return nil, encodingError(i, err)
+		}
+		text, err := yaml.Marshal(content)
+		if err != nil {
+			return nil, encodingError(i, err)
 		}
 		if i > 0 {
-			text = append([]byte("---\n"), text...)
+			out.WriteString("---\n")
 		}
-		if _, err := w.Write(text); err != nil {
-			return err
-		}
+		out.Write(text)
 	}
-	return nil
+	return out.Bytes(), nil
 }
+
+func encodingError(i int, err error) error { return fmt.Errorf("encoding object %d: %w", i, err) }
 
 // WriteJSON writes the objects as one JSON object, a v1 List, as indented text
 // with its keys in alphabetical order and without the fields that a cluster
 // fills in.
 func WriteJSON(w io.Writer, objs []Object) error {
-	items := make([]any, len(objs))
-	for i, o := range objs {
-		content, err := fields(o)
-		if err != nil {
-			return fmt.Errorf("encoding object %d: %w", i, err)
-		}
-		items[i] = content
+	items, err := trees(objs)
+	if err != nil {
+		return err
 	}
-	return writeJSON(w, map[string]any{"apiVersion": "v1", "kind": "List", "items": items})
-}
-
-func writeJSON(w io.Writer, v any) error {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	if err := e.Encode(map[string]any{"apiVersion": "v1", "kind": "List", "items": items}); err != nil {
 		return err
 	}
-	_, err := w.Write(out.Bytes())
+	_, err = w.Write(out.Bytes())
 	return err
-}
-
-// encode is one object as YAML.
-func encode(o Object) ([]byte, error) {
-	content, err := fields(o)
-	if err != nil {
-		return nil, err
-	}
-	return yaml.Marshal(content)
 }
 
 // fields is the tree of o's fields; it may be changed without changing o.

@@ -1,0 +1,165 @@
+package openshift
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// markerFile lists, one a line, the files of the base that were written here.
+const markerFile = ".mosqbuild"
+
+// WriteKustomize writes the objects as a kustomize base, in dir/base, with the
+// overlays dev and production as places to start from. The base is written anew
+// each time, less what is no longer rendered; everything else only where it is
+// missing. The Secrets share one file, readable by the owner alone and ignored
+// by git; where base/secrets.sealed.yaml exists, the base names that instead.
+// Each file is replaced at once. A folder that is neither empty nor written
+// here is refused unless force is true.
+func WriteKustomize(dir string, objs []Object, v Values, force bool) error {
+	old, err := marked(dir, force)
+	if err != nil {
+		return err
+	}
+	_, err = os.Lstat(filepath.Join(dir, baseDir, sealedFile))
+	own, err := base(objs, err == nil)
+	if err != nil {
+		return err
+	}
+	starts, err := starts(objs, v)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, f := range own {
+		names = append(names, f.Path)
+	}
+	// The list comes first: were this cut short, the next render may go on.
+	if err := mark(dir, slices.Concat(old, names)); err != nil {
+		return err
+	}
+	for i := range own {
+		own[i].Path = baseDir + "/" + own[i].Path
+	}
+	if err := writeFiles(dir, own, starts); err != nil {
+		return err
+	}
+	for _, name := range old {
+		if slices.Contains(names, name) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, baseDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return mark(dir, names)
+}
+
+// marked returns what an earlier call wrote into dir's base.
+func marked(dir string, force bool) ([]string, error) {
+	marker := filepath.Join(dir, baseDir, markerFile)
+	text, err := os.ReadFile(marker)
+	if err == nil {
+		names := strings.Fields(string(text))
+		for _, name := range names {
+			if name != filepath.Base(name) || !filepath.IsLocal(name) || name == "." {
+				return nil, fmt.Errorf("reading %q: %q is no file beside it", marker, name)
+			}
+		}
+		return names, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	there, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if len(there) > 0 && !force {
+		return nil, fault.Hint(fmt.Errorf("writing into %q: it isn't empty, and nothing in it was written by mosqbuild", dir),
+			"choose another folder, or add --force to write beside what is there")
+	}
+	return nil, nil
+}
+
+func mark(dir string, names []string) error {
+	if err := os.MkdirAll(filepath.Join(dir, baseDir), 0o755); err != nil {
+		return err
+	}
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	text := strings.Join(names, "\n") + "\n"
+	return atomicfile.Write(filepath.Join(dir, baseDir, markerFile), []byte(text), 0o644)
+}
+
+// writeFiles writes all of own, and of starts what isn't there.
+func writeFiles(dir string, own, starts []newFile) error {
+	for i, f := range slices.Concat(own, starts) {
+		path := filepath.Join(dir, filepath.FromSlash(f.Path))
+		if _, err := os.Lstat(path); err == nil && i >= len(own) {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := atomicfile.Write(path, f.Data, f.Mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// starts are the files that are the user's once written.
+func starts(objs []Object, v Values) ([]newFile, error) {
+	objects, err := trees(objs)
+	if err != nil {
+		return nil, err
+	}
+	production := v.Namespace
+	if production == "" {
+		production = v.Name
+	}
+	dev := production + "-dev"
+	if len(dev) > maxLabel {
+		dev = v.Name + "-dev"
+	}
+	out := []newFile{{"README.md", 0o644, []byte(fmt.Sprintf(kustomizeReadme, v.Name, dev, production))}}
+	for _, o := range []struct{ name, namespace string }{{"dev", dev}, {"production", production}} {
+		f, err := overlay(o.name, o.namespace, objects, v)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+// maxLabel is the length of the longest namespace.
+const maxLabel = 63
+
+const kustomizeReadme = `# %s
+
+    kubectl apply -k overlays/dev          # namespace %s
+    kubectl apply -k overlays/production   # namespace %s
+
+` + "`base`" + ` is written anew by every ` + "`mosqbuild render -o kustomize:…`" + `; the overlays are
+yours to change. The namespaces must exist. The server's certificate carries
+the names that were configured: add those of an overlay to ` + "`tls.hosts`" + ` in
+` + "`mosqbuild.yaml`" + `, then ` + "`mosqbuild certs init --force`" + ` and render again.
+
+` + "`base/secrets.yaml`" + ` holds private keys and password hashes, and git ignores it.
+Seal it before you commit, with one of
+
+    sops encrypt --encrypted-regex '^data$' base/secrets.yaml > base/secrets.sealed.yaml
+    kubeseal --format yaml < base/secrets.yaml > base/secrets.sealed.yaml
+
+and render again: where ` + "`base/secrets.sealed.yaml`" + ` exists, the base names it
+instead. Seal again whenever certificates or passwords change. What kubeseal
+makes opens in one namespace alone: give it ` + "`--namespace`" + `.
+`
