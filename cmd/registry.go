@@ -38,7 +38,7 @@ func (a *app) pushTo(o pushOptions, args []string) (image.PushOptions, error) {
 	}
 	to.Trust = image.Trust{Roots: certRoots(), Dir: o.certDir, Insecure: !o.tlsVerify}
 	if o.certDir != "" {
-		if _, err := os.Stat(o.certDir); err != nil {
+		if _, err := os.ReadDir(o.certDir); err != nil {
 			return to, fault.With(fault.Usage, fmt.Errorf("reading --cert-dir: %w", err))
 		}
 	}
