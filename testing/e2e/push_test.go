@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mosqbuild/mosqbuild/testing/need"
+	"github.com/mosqbuild/mosqbuild/testing/podmantest"
 )
 
 // site is a docker-registry with TLS and a login, all made by mosqbuild.
@@ -76,6 +77,11 @@ func TestPushToDockerRegistry(t *testing.T) {
 	}
 	if got := run(t, s.dir, "skopeo", "inspect", "--authfile", s.auth, "--cert-dir", s.cert, "--format", "{{.Digest}}", "docker://"+ref); got != digest {
 		t.Errorf("skopeo sees %s, pushed %s", got, digest)
+	}
+	podman := podmantest.New(t)
+	podman.Podman(t, "pull", "-q", "--authfile", s.auth, "--cert-dir", s.cert, ref)
+	if got := podman.Podman(t, "image", "inspect", "--format", "{{.Digest}}", ref); got != digest {
+		t.Errorf("podman pulled %s, pushed %s", got, digest)
 	}
 	before := len(uploads.FindAllString(read(t, s.log), -1))
 	if before == 0 {
