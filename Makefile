@@ -9,7 +9,7 @@ BUILD_DEBS := gcc libc6-dev make dpkg-dev xz-utils perl patch linux-libc-dev
 RUN_DEBS := podman runc conmon netavark aardvark-dns uidmap slirp4netns fuse-overlayfs mosquitto-clients ca-certificates curl
 TEST_DEBS := $(BUILD_DEBS) $(RUN_DEBS) mosquitto skopeo buildah docker-registry openssl iproute2 qemu-user faketime apache2-utils gpg gpg-agent
 
-.PHONY: build demo demo-stop test lint bench clean
+.PHONY: build demo demo-stop test fuzz lint bench clean
 
 build: bin/mosqbuild
 
@@ -27,6 +27,9 @@ demo-stop: ## end the broker that the demo left running
 test: lint ## every test, the end-to-end ones included
 	@testing/install.sh $(TEST_DEBS)
 	@testing/test.sh
+
+fuzz: ## every reader of foreign bytes, FUZZTIME (10s) each
+	@testing/fuzz.sh
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; } >&2
