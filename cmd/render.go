@@ -26,9 +26,15 @@ stand the commands with which a client connects.
 
 The image is the one given, or image.reference of mosqbuild.yaml; without a
 digest there, it is pinned to that of the image last built. The output holds
-private keys and password hashes.`,
+private keys and password hashes.
+
+With -o, the same objects as one JSON list; as an OpenShift Template, which holds
+nothing secret (template.env, in the state folder, fills it in); or as a
+kustomize base in a folder, with overlays to start from.`,
 		Example: `  mosqbuild render | oc apply -f -
-  mosqbuild render --namespace iot --host mqtt.apps.example.com --image "$(mosqbuild image push quay.io/me/mosquitto)"`,
+  mosqbuild render --namespace iot --host mqtt.apps.example.com --image "$(mosqbuild image push quay.io/me/mosquitto)"
+  mosqbuild render -o kustomize:deploy && kubectl apply -k deploy/overlays/dev
+  mosqbuild render -o template > template.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return runRender(a, o, to) },
 	}

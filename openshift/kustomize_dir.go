@@ -83,8 +83,8 @@ func marked(dir string, force bool) ([]string, error) {
 		return nil, err
 	}
 	if len(there) > 0 && !force {
-		return nil, fault.Hint(fmt.Errorf("writing into %q: it isn't empty, and nothing in it was written by mosqbuild", dir),
-			"choose another folder, or add --force to write beside what is there")
+		err := fmt.Errorf("writing into %q: it isn't empty, and nothing in it was written by mosqbuild", dir)
+		return nil, fault.With(fault.Usage, fault.Hint(err, "choose another folder, or add --force to write beside what is there"))
 	}
 	return nil, nil
 }

@@ -82,3 +82,23 @@ func trees(objs []Object) ([]map[string]any, error) {
 	}
 	return all, nil
 }
+
+// walkTo is the map at path below v, nil where there is none.
+func walkTo(v any, path []string) map[string]any {
+	for _, p := range path {
+		switch node := v.(type) {
+		case map[string]any:
+			v = node[p]
+		case []any:
+			i, err := strconv.Atoi(p)
+			if err != nil || i >= len(node) {
+				return nil
+			}
+			v = node[i]
+		default:
+			return nil
+		}
+	}
+	found, _ := v.(map[string]any)
+	return found
+}

@@ -1,0 +1,93 @@
+package openshift
+
+import (
+	"slices"
+	"strings"
+)
+
+// Where a name of the deployment stands: fields, the fields whose "name" it is,
+// and lists of such.
+var (
+	nameFields = []string{
+		"app.kubernetes.io/instance", "app.kubernetes.io/part-of",
+		"secretName", "claimName", "serviceName", "serviceAccountName",
+		"service.beta.openshift.io/serving-cert-secret-name",
+	}
+	nameParents = []string{
+		"metadata", "configMap", "secret", "to", "roleRef", "service", "role",
+		"secretKeyRef", "configMapKeyRef", "secretRef", "configMapRef",
+	}
+	nameLists = []string{"subjects", "services", "alternateBackends"}
+)
+
+// isName tells whether the string at path may be a name that follows from the
+// deployment's. Others may look the same and mustn't change with it: the label
+// app.kubernetes.io/name, containers, ports, pull secrets.
+func isName(path []string) bool {
+	n := len(path)
+	if slices.Contains(nameFields, path[n-1]) {
+		return true
+	}
+	if n < 2 {
+		return false
+	}
+	switch {
+	case path[n-2] == "resourceNames":
+		return true
+	case path[n-1] != "name":
+		return false
+	case slices.Contains(nameParents, path[n-2]):
+		return true
+	}
+	return n > 2 && slices.Contains(nameLists, path[n-3])
+}
+
+// isNamespace tells whether the string at path names a namespace.
+func isNamespace(id patchTarget, path []string) bool {
+	switch path[len(path)-1] {
+	case "namespace", "kubernetes.io/metadata.name":
+		return true
+	}
+	return id.Kind == "Namespace" && len(path) == 2 && path[1] == "name"
+}
+
+// name is s with the parameter in it, where it is the deployment's name or
+// begins with it.
+func (t *template) name(s string) string {
+	if rest, ok := strings.CutPrefix(s, t.values.Name); ok && (rest == "" || rest[0] == '-') {
+		return ref(parameterName) + rest
+	}
+	return s
+}
+
+// dnsName is s, NAME[.NAMESPACE[.…]], with the parameters in it.
+func (t *template) dnsName(s string) string {
+	first, rest, dotted := strings.Cut(s, ".")
+	named := t.name(first)
+	if named == first || !dotted {
+		return named
+	}
+	if namespace, _, _ := strings.Cut(rest, "."); namespace == t.values.Namespace {
+		rest = ref(parameterNamespace) + strings.TrimPrefix(rest, namespace)
+	}
+	return named + "." + rest
+}
+
+// conf is a mosquitto.conf with the parameters in the addresses of its bridges.
+func (t *template) conf(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	for i, line := range lines {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || fields[0] != "address" && fields[0] != "addresses" {
+			continue
+		}
+		for _, address := range fields[1:] {
+			host, port, found := strings.Cut(address, ":")
+			if found {
+				port = ":" + port
+			}
+			lines[i] = strings.Replace(lines[i], address, t.dnsName(host)+port, 1)
+		}
+	}
+	return strings.Join(lines, "")
+}
