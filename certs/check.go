@@ -14,6 +14,15 @@ import (
 // are joined: ErrPEM, ErrEncryptedKey, ErrKeyMismatch, ErrNoHosts, ErrExpired,
 // ErrNotYetValid and ErrWrongCA.
 func Check(ca []byte, leaf Pair, now time.Time) error {
+	var faults []error
+	if chain, err := parseCerts(leaf.Cert); err == nil && len(chain[0].DNSNames)+len(chain[0].IPAddresses) == 0 {
+		faults = append(faults, ErrNoHosts)
+	}
+	return errors.Join(append(faults, check(ca, leaf, now, x509.ExtKeyUsageServerAuth))...)
+}
+
+// check is what servers and clients have in common.
+func check(ca []byte, leaf Pair, now time.Time, purpose x509.ExtKeyUsage) error {
 	roots, err := parseCerts(ca)
 	if err != nil {
 		return fmt.Errorf("reading authority: %w", err)
@@ -24,22 +33,19 @@ func Check(ca []byte, leaf Pair, now time.Time) error {
 	}
 	faults := []error{err}
 	c := chain[0]
-	if len(c.DNSNames)+len(c.IPAddresses) == 0 {
-		faults = append(faults, ErrNoHosts)
-	}
 	if err := inDate(c, now); err != nil {
 		faults = append(faults, err)
 		now = c.NotBefore // so that the chain is judged for the rest
 	}
-	return errors.Join(append(faults, issued(roots, chain, now))...)
+	return errors.Join(append(faults, issued(roots, chain, now, purpose))...)
 }
 
-func issued(roots, chain []*x509.Certificate, now time.Time) error {
+func issued(roots, chain []*x509.Certificate, now time.Time, purpose x509.ExtKeyUsage) error {
 	o := x509.VerifyOptions{
 		Roots:         x509.NewCertPool(),
 		Intermediates: x509.NewCertPool(),
 		CurrentTime:   now,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsages:     []x509.ExtKeyUsage{purpose},
 	}
 	for _, c := range roots {
 		o.Roots.AddCert(c)

@@ -18,6 +18,8 @@ var (
 	ErrHost = errors.New("not a DNS name or IP address")
 	// ErrNoHosts is a server certificate without subject alternative names.
 	ErrNoHosts = errors.New("the certificate names no host")
+	// ErrName is a client certificate under another name than it should have.
+	ErrName = errors.New("not the client's name")
 	// ErrNotCA is an issuing certificate that may not issue.
 	ErrNotCA = errors.New("the certificate is not a certificate authority")
 	// ErrWrongCA is a certificate that the given authority did not issue.

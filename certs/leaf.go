@@ -48,6 +48,12 @@ func (r LeafRequest) issue(ca Pair) (Pair, error) {
 	if err != nil {
 		return Pair{}, err
 	}
+	return issue(ca, &csr.CertificateRequest{CN: commonName(hosts), Hosts: hosts}, leafPolicy(r.KeyType, "server auth"), r.KeyType, valid)
+}
+
+// issue makes a key and has ca sign what the request asks for, for no longer
+// than the authority lasts itself.
+func issue(ca Pair, subject *csr.CertificateRequest, policy *config.Signing, key KeyType, valid period) (Pair, error) {
 	authority, err := readIssuer(ca)
 	if err != nil {
 		return Pair{}, err
@@ -57,19 +63,20 @@ func (r LeafRequest) issue(ca Pair) (Pair, error) {
 	} else if end.Before(valid.to) {
 		valid.to = end
 	}
-	request, key, err := newRequest(&csr.CertificateRequest{CN: commonName(hosts), Hosts: hosts}, r.KeyType)
+	request, private, err := newRequest(subject, key)
 	if err != nil {
 		return Pair{}, err
 	}
-	cert, err := sign(authority, serverPolicy(r.KeyType), request, valid)
-	return finish(cert, key, err)
+	cert, err := sign(authority, policy, request, valid)
+	return finish(cert, private, err)
 }
 
-// serverPolicy is what a TLS server may do with its key. RSA key transport in
-// TLS 1.2 enciphers with it; an ECDSA key only signs.
-func serverPolicy(k KeyType) *config.Signing {
-	usage := []string{"digital signature", "server auth"}
-	if strings.HasPrefix(string(k), "rsa:") {
+// leafPolicy is what a TLS server or client, as purpose says, may do with its
+// key. RSA key transport in TLS 1.2 enciphers with a server's; an ECDSA key
+// only signs.
+func leafPolicy(k KeyType, purpose string) *config.Signing {
+	usage := []string{"digital signature", purpose}
+	if strings.HasPrefix(string(k), "rsa:") && purpose == "server auth" {
 		usage = append(usage, "key encipherment")
 	}
 	return &config.Signing{Default: &config.SigningProfile{

@@ -24,7 +24,8 @@ authority lasts 10 years, the certificate 825 days.
 
 Nothing that is there is replaced without --force, which issues the server
 certificate anew and keeps the authority, so that clients go on trusting the
-broker; the hosts that the old certificate carried stay. An authority without
+broker; the hosts that the old certificate carried stay. Under the profile ha
+the certificates between the brokers, in .mosqbuild/bridge, are made as well. An authority without
 a server certificate is used, too. With --new-ca the authority is replaced as
 well, the old hosts go, and every client needs the new ca.crt.`
 
@@ -68,6 +69,9 @@ func runCertsInit(a *app, r state.CertsRequest, keyType string) error {
 		return err
 	}
 	r.Name = cfg.Name
+	if cfg.Deploy.Profile == config.ProfileHA {
+		r.Bridge = cfg.Broker(config.RolePrimary)
+	}
 	if r.Hosts, err = certs.CleanHosts(slices.Concat(cfg.ServerHosts(), r.Hosts, old)); err != nil {
 		return fault.With(fault.Usage, err)
 	}
@@ -81,8 +85,11 @@ func runCertsInit(a *app, r state.CertsRequest, keyType string) error {
 		}
 	}
 	a.progress("the server certificate carries %s", strings.Join(r.Hosts, ", "))
-	if cfg.TLS.Source == config.SourceFiles {
+	switch {
+	case cfg.TLS.Source == config.SourceFiles:
 		a.note("tls.source is %s: these are not used until it is %s", config.SourceFiles, config.SourceGenerate)
+	case cfg.TLS.InCluster():
+		a.note("tls.source is %s: these are for the image alone, which runs with them on this machine", cfg.TLS.Source)
 	}
 	return nil
 }

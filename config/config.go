@@ -1,9 +1,6 @@
 package config
 
-import (
-	"os"
-	"strings"
-)
+import "os"
 
 // Config is what mosqbuild.yaml says. The zero value is not usable: start from
 // Default or Read.
@@ -12,6 +9,9 @@ type Config struct {
 	Name string `yaml:"name"`
 	// Image says what the image is made of.
 	Image Image `yaml:"image"`
+	// Mosquitto is the broker's series that configuration and manifests are
+	// rendered for: "2.0" (default) or "2.1".
+	Mosquitto string `yaml:"mosquitto"`
 	// Listeners are the broker's TCP listeners, each with a port of its own.
 	Listeners []Listener `yaml:"listeners"`
 	// TLS says where the certificates of the TLS listeners come from.
@@ -51,8 +51,12 @@ type Listener struct {
 // TLS says where the certificates come from.
 type TLS struct {
 	// Source is "generate" (a CA of our own, kept in the state folder),
-	// "files" (CA, Cert and Key), or "" for no TLS at all.
+	// "files" (CA, Cert and Key), "cert-manager" (Issuer) or "service-ca"
+	// (OpenShift's), both of which make them in the cluster, or "" for no TLS.
 	Source string `yaml:"source"`
+	// Issuer names cert-manager's Issuer, or its ClusterIssuer as
+	// "ClusterIssuer/NAME".
+	Issuer string `yaml:"issuer"`
 	// CA, Cert and Key are PEM files, relative to mosqbuild.yaml's folder.
 	CA   string `yaml:"ca"`
 	Cert string `yaml:"cert"`
@@ -75,22 +79,54 @@ type User struct {
 
 // Deploy holds what only the manifests need.
 type Deploy struct {
+	// Profile is "openshift" (default), "loadbalancer" or "ha".
+	Profile string `yaml:"profile"`
 	// Namespace is written into every object. Default: none, so that the
 	// namespace is the one that `oc apply` or `kubectl apply` works in.
 	Namespace string `yaml:"namespace"`
-	// Host is the Route's host name. Default: the router makes one.
+	// Host is the name that clients outside the cluster use: the Route's, or
+	// that of the load balancer's address. Default: the router makes one.
 	Host string `yaml:"host"`
 	// PullSecret names the Secret that the image is pulled with.
 	PullSecret string `yaml:"pullSecret"`
 	// Memory is the broker's memory limit, as a Kubernetes quantity.
 	Memory string `yaml:"memory"`
+	// User and Group run the pod; 0 is the cluster's choice on OpenShift (the
+	// profile openshift, and ha with the ingress route), and 568 elsewhere.
+	User  int `yaml:"user"`
+	Group int `yaml:"group"`
+	// Storage is the volume of retained messages and sessions.
+	Storage Storage `yaml:"storage"`
+	// LoadBalancer is the outside of the profiles loadbalancer and ha.
+	LoadBalancer LoadBalancer `yaml:"loadBalancer"`
+	// Ingress is what leads into the profile ha: "loadbalancer" (default),
+	// "traefik" or "route".
+	Ingress string `yaml:"ingress"`
+}
+
+// Storage is a PersistentVolumeClaim.
+type Storage struct {
+	// Size is a Kubernetes quantity. Default: none, and what is kept goes with
+	// the pod; 1Gi under the profile loadbalancer.
+	Size string `yaml:"size"`
+	// Class is the StorageClass. Default: the cluster's default.
+	Class string `yaml:"class"`
+}
+
+// LoadBalancer is a Service's address outside the cluster.
+type LoadBalancer struct {
+	// Address is asked for from Cilium's LB IPAM. Default: any.
+	Address string `yaml:"address"`
+	// Annotations are added to the Service, for other load balancers.
+	Annotations map[string]string `yaml:"annotations"`
 }
 
 // Default returns the configuration of an empty mosqbuild.yaml: both standard
 // listeners, certificates of our own, one user, no anonymous access.
 func Default() Config {
 	return Config{
-		Name: "mosquitto",
+		Name:      "mosquitto",
+		Mosquitto: "2.0",
 		Image: Image{
 			Repositories: []string{DefaultRepository},
 			Packages:     []string{"mosquitto", "mosquitto-clients", "ca-certificates-bundle"},
@@ -98,7 +134,7 @@ func Default() Config {
 		Listeners: []Listener{{Name: "mqtt", Port: PortMQTT}, {Name: "mqtts", Port: PortMQTTS, TLS: true}},
 		TLS:       TLS{Source: SourceGenerate, KeyType: "ecdsa-p256"},
 		Users:     []User{{Name: "admin"}},
-		Deploy:    Deploy{Memory: "64Mi"},
+		Deploy:    Deploy{Profile: ProfileOpenShift, Memory: "64Mi", Ingress: IngressLoadBalancer},
 	}
 }
 
@@ -111,29 +147,6 @@ func (c Config) Listener(tls bool) (Listener, bool) {
 		}
 	}
 	return Listener{}, false
-}
-
-// ServerHosts returns every name and address that the server certificate must
-// carry: the loopback ones, the names of the TLS Service and of the broker, the
-// Route's host, and TLS.Hosts; each once, in this order.
-func (c Config) ServerHosts() []string {
-	hosts := []string{"localhost", "127.0.0.1", "::1", c.Name, c.Name + "-tls"}
-	if ns := c.Deploy.Namespace; ns != "" {
-		service := c.Name + "-tls." + ns
-		hosts = append(hosts, service, service+".svc", service+".svc.cluster.local")
-	}
-	if c.Deploy.Host != "" {
-		hosts = append(hosts, c.Deploy.Host)
-	}
-	seen := map[string]bool{}
-	var out []string
-	for _, h := range append(hosts, c.TLS.Hosts...) {
-		if k := strings.ToLower(h); !seen[k] {
-			seen[k] = true
-			out = append(out, h)
-		}
-	}
-	return out
 }
 
 // Load reads the file at path. A missing file is Default() unless required.

@@ -4,6 +4,19 @@ package config
 const (
 	PortMQTT  = 1883
 	PortMQTTS = 8883
+	// PortBridge is the primary's listener for the secondary's bridge alone.
+	PortBridge = 8884
+)
+
+// BridgeListener is the name of that listener.
+const BridgeListener = "bridge"
+
+// The brokers of a pair, and the label that tells them apart. Clients are
+// switched by this label in their Service's selector.
+const (
+	LabelRole     = "role"
+	RolePrimary   = "primary"
+	RoleSecondary = "secondary"
 )
 
 // DefaultRepository is where packages come from unless told otherwise.
@@ -11,16 +24,33 @@ const DefaultRepository = "https://dl-cdn.alpinelinux.org/alpine/v3.23/main"
 
 // Values of TLS.Source.
 const (
-	SourceGenerate = "generate"
-	SourceFiles    = "files"
+	SourceGenerate    = "generate"
+	SourceFiles       = "files"
+	SourceCertManager = "cert-manager"
+	SourceServiceCA   = "service-ca"
+)
+
+// Values of Deploy.Profile.
+const (
+	ProfileOpenShift    = "openshift"
+	ProfileLoadBalancer = "loadbalancer"
+	ProfileHA           = "ha"
+)
+
+// Values of Deploy.Ingress.
+const (
+	IngressLoadBalancer = "loadbalancer"
+	IngressTraefik      = "traefik"
+	IngressRoute        = "route"
 )
 
 // Folders in the image. A cluster mounts a ConfigMap over ConfigDir and a
-// Secret each over CertsDir and AuthDir.
+// Secret each over CertsDir and AuthDir; BridgeDir is there in a cluster alone.
 const (
 	ConfigDir   = "/mosquitto/config"
 	CertsDir    = "/mosquitto/certs"
 	AuthDir     = "/mosquitto/auth"
+	BridgeDir   = "/mosquitto/bridge"
 	DataDir     = "/mosquitto/data"
 	LicensesDir = "/licenses"
 )
@@ -52,9 +82,20 @@ const (
 	HealthTopic = "$SYS/broker/version"
 )
 
+// BridgeUser is who the secondary's bridge is at the primary; its certificate
+// is its login, so that it has no password.
+const BridgeUser = "bridge"
+
 // BrokerPath and ClientPath are where the packages put the broker and the
 // client that probes use.
 const (
 	BrokerPath = "/usr/sbin/mosquitto"
 	ClientPath = "/usr/bin/mosquitto_sub"
 )
+
+// PluginDir is where the broker's plugins are, from 2.1 on.
+const PluginDir = "/usr/lib"
+
+// defaultID is the uid and gid where the cluster doesn't choose one: that of
+// unprivileged programs on many home clusters, and no user of the image.
+const defaultID = 568

@@ -130,3 +130,63 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestReadRefusesWhatAProfileCantHave(t *testing.T) {
+	for name, c := range map[string]struct{ in, want string }{
+		"bridge's port":        {"deploy: {profile: ha}\nlisteners: [{name: a, port: 8884}]\n", "listeners[0].port"},
+		"bridge's name":        {"deploy: {profile: ha}\nlisteners: [{name: bridge, port: 1883}]\n", "listeners[0].name"},
+		"bridge's user":        {"deploy: {profile: ha}\nusers: [{name: bridge}]\n", "users[0].name"},
+		"profile":              {"deploy: {profile: k3s}\n", "deploy.profile"},
+		"ingress":              {"deploy: {ingress: nginx}\n", "deploy.ingress"},
+		"series":               {"mosquitto: '1.6'\n", "mosquitto"},
+		"issuer without":       {"tls: {source: cert-manager}\n", "tls.issuer"},
+		"issuer for nothing":   {"tls: {issuer: ca}\n", "tls.issuer"},
+		"service-ca elsewhere": {"tls: {source: service-ca}\ndeploy: {profile: loadbalancer}\n", "tls.source"},
+		"service-ca, outside":  {"tls: {source: service-ca}\ndeploy: {host: a.example}\n", "deploy.host"},
+		"address":              {"deploy: {loadBalancer: {address: here}}\n", "deploy.loadBalancer.address"},
+		"size":                 {"deploy: {storage: {size: much}}\n", "deploy.storage.size"},
+		"uid":                  {"deploy: {user: -1}\n", "deploy.user"},
+	} {
+		_, err := Read("x.yaml", []byte(c.in))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q in it", name, err, c.want)
+		}
+	}
+	if _, err := Read("x.yaml", []byte("listeners: [{name: bridge, port: 8884}]\nusers: [{name: bridge}]\n")); err != nil {
+		t.Errorf("reserved without a bridge: %v", err)
+	}
+}
+
+func TestHostsOfProfiles(t *testing.T) {
+	c := Default()
+	c.Deploy = Deploy{Profile: ProfileLoadBalancer, Namespace: "iot", Host: "mqtt.example.com", LoadBalancer: LoadBalancer{Address: "192.0.2.7"}}
+	want := []string{"localhost", "127.0.0.1", "::1", "mosquitto", "mosquitto.iot", "mosquitto.iot.svc", "mosquitto.iot.svc.cluster.local",
+		"mqtt.example.com", "192.0.2.7"}
+	if got := c.ServerHosts(); !reflect.DeepEqual(got, want) {
+		t.Errorf("loadbalancer: %q", got)
+	}
+	c.Deploy = Deploy{Profile: ProfileHA, Ingress: IngressRoute, Host: "mqtt.example.com"}
+	want = []string{"localhost", "127.0.0.1", "::1", "mosquitto", "mosquitto-primary", "mosquitto-secondary",
+		"mqtt.example.com", "mqtt-primary.example.com", "mqtt-secondary.example.com"}
+	if got := c.ServerHosts(); !reflect.DeepEqual(got, want) {
+		t.Errorf("ha: %q", got)
+	}
+}
+
+func TestIDs(t *testing.T) {
+	for _, c := range []struct {
+		in          Deploy
+		user, group int
+	}{
+		{Deploy{Profile: ProfileOpenShift}, 0, 0},
+		{Deploy{Profile: ProfileOpenShift, User: 7, Group: 8}, 7, 8},
+		{Deploy{Profile: ProfileLoadBalancer}, 568, 568},
+		{Deploy{Profile: ProfileLoadBalancer, User: 7}, 7, 568},
+		{Deploy{Profile: ProfileHA, Ingress: IngressTraefik}, 568, 568},
+		{Deploy{Profile: ProfileHA, Ingress: IngressRoute}, 0, 0},
+	} {
+		if user, group := c.in.IDs(); user != c.user || group != c.group {
+			t.Errorf("%+v: %d:%d", c.in, user, group)
+		}
+	}
+}

@@ -20,6 +20,9 @@ var (
 // maxName leaves room for "-tls" and "-auth" in a Service's 63 bytes.
 const maxName = 63 - len("-auth")
 
+// maxID is the largest uid and gid that Kubernetes takes.
+const maxID = 1<<31 - 1
+
 // Validate reports every fault of c, each a Problem without file and line.
 func (c Config) Validate() []Problem { return c.problems() }
 
@@ -31,14 +34,42 @@ func (c Config) problems() []Problem {
 	c.checkListeners(&v)
 	c.checkTLS(&v)
 	c.checkUsers(&v)
-	if ns := c.Deploy.Namespace; ns != "" {
+	v.oneOf("mosquitto", c.Mosquitto, "2.0", "2.1")
+	c.Deploy.check(&v)
+	c.checkPair(&v)
+	return v
+}
+
+func (d Deploy) check(v *problems) {
+	v.oneOf("deploy.profile", d.Profile, ProfileOpenShift, ProfileLoadBalancer, ProfileHA)
+	if ns := d.Namespace; ns != "" {
 		v.check(dnsLabel.MatchString(ns) && len(ns) <= 63, "deploy.namespace", "%q is no namespace: lower case letters, digits and dashes, at most 63 bytes", ns)
 	}
-	if h := c.Deploy.Host; h != "" {
+	if h := d.Host; h != "" {
 		v.check(validHost(h) && net.ParseIP(h) == nil, "deploy.host", "%q is no host name; a Route is found by name alone", h)
 	}
-	v.check(quantity.MatchString(c.Deploy.Memory), "deploy.memory", "%q is no quantity of memory, such as 64Mi", c.Deploy.Memory)
-	return v
+	v.check(quantity.MatchString(d.Memory), "deploy.memory", "%q is no quantity of memory, such as 64Mi", d.Memory)
+	v.check(d.User >= 0 && d.User <= maxID, "deploy.user", "%d is no uid: 0 to %d", d.User, maxID)
+	v.check(d.Group >= 0 && d.Group <= maxID, "deploy.group", "%d is no gid: 0 to %d", d.Group, maxID)
+	v.check(d.Storage.Size == "" || quantity.MatchString(d.Storage.Size), "deploy.storage.size", "%q is no quantity of storage, such as 1Gi", d.Storage.Size)
+	if a := d.LoadBalancer.Address; a != "" {
+		v.check(net.ParseIP(a) != nil, "deploy.loadBalancer.address", "%q is no address", a)
+	}
+	v.oneOf("deploy.ingress", d.Ingress, IngressLoadBalancer, IngressTraefik, IngressRoute)
+}
+
+// checkPair keeps the bridge's user, listener and port for the bridge.
+func (c Config) checkPair(v *problems) {
+	if c.Deploy.Profile != ProfileHA {
+		return
+	}
+	for i, l := range c.Listeners {
+		v.check(l.Name != BridgeListener, fmt.Sprintf("listeners[%d].name", i), "%q is the bridge's own listener under the profile %s", l.Name, ProfileHA)
+		v.check(l.Port != PortBridge, fmt.Sprintf("listeners[%d].port", i), "%d is the bridge's own port under the profile %s", l.Port, ProfileHA)
+	}
+	for i, u := range c.Users {
+		v.check(u.Name != BridgeUser, fmt.Sprintf("users[%d].name", i), "%q is the bridge's own user under the profile %s", u.Name, ProfileHA)
+	}
 }
 
 func (c Config) checkListeners(v *problems) {
@@ -57,11 +88,14 @@ func (c Config) checkListeners(v *problems) {
 
 func (c Config) checkTLS(v *problems) {
 	t := c.TLS
-	v.check(slices.Contains([]string{"", SourceGenerate, SourceFiles}, t.Source), "tls.source", "%q is neither %s nor %s", t.Source, SourceGenerate, SourceFiles)
+	v.oneOf("tls.source", t.Source, SourceGenerate, SourceFiles, SourceCertManager, SourceServiceCA, "")
+	v.check(t.Source != SourceServiceCA || c.Deploy.Profile == ProfileOpenShift, "tls.source", "%s goes with the profile %s alone: its certificate names the Service, which clients of the others don't connect to", SourceServiceCA, ProfileOpenShift)
+	v.check((t.Issuer != "") == (t.Source == SourceCertManager), "tls.issuer", "goes with tls.source: %s, and must be there with it", SourceCertManager)
+	v.check(t.Source != SourceServiceCA || c.Deploy.Host == "", "deploy.host", "can't be reached with tls.source: %s, whose certificate names the Service alone", SourceServiceCA)
 	for _, f := range []struct{ path, value string }{{"tls.ca", t.CA}, {"tls.cert", t.Cert}, {"tls.key", t.Key}} {
 		v.check((f.value != "") == (t.Source == SourceFiles), f.path, "goes with tls.source: %s, and must be there with it", SourceFiles)
 	}
-	v.check(slices.Contains(keyTypes, t.KeyType), "tls.keyType", "%q is none of %s", t.KeyType, strings.Join(keyTypes, ", "))
+	v.oneOf("tls.keyType", t.KeyType, keyTypes...)
 	for i, h := range t.Hosts {
 		v.check(validHost(h), fmt.Sprintf("tls.hosts[%d]", i), "%q is neither a host name nor an address", h)
 	}
@@ -92,4 +126,8 @@ func (v *problems) check(ok bool, path, format string, args ...any) {
 	if !ok {
 		*v = append(*v, Problem{Path: path, Text: fmt.Sprintf(format, args...)})
 	}
+}
+
+func (v *problems) oneOf(path, value string, values ...string) {
+	v.check(slices.Contains(values, value), path, "%q is none of %s", value, strings.TrimSuffix(strings.Join(values, ", "), ", "))
 }

@@ -2,14 +2,13 @@ package files
 
 import (
 	"bytes"
-	_ "embed"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
-	"text/template"
 
+	"github.com/mosqbuild/mosqbuild/certs"
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/passwd"
 )
@@ -28,6 +27,11 @@ type Bundle struct {
 	// Defaults are certificates and logins: secret, and only for a broker
 	// whose deployment brings none of its own.
 	Defaults []File
+	// Primary and Secondary are what one broker of a pair has in place of
+	// Rendered's file of the same path, and besides it: its configuration and
+	// its certificate of the bridge, which is secret. Empty unless the profile
+	// is ha; no image holds them.
+	Primary, Secondary []File
 }
 
 // Secrets are the credentials that a Bundle's Defaults are made of. CA, Cert
@@ -36,6 +40,14 @@ type Secrets struct {
 	CA, Cert, Key []byte // PEM
 	Passwd        []byte // the broker's password file
 	Health        []byte // mosquitto_sub's option file of the health user
+	Bridge        Bridge // of the profile ha alone
+}
+
+// Bridge is what the brokers of a pair know each other by. Its authority is
+// its own: whatever else a CA signs, it makes no bridge of a client.
+type Bridge struct {
+	CA             []byte     // certificate, PEM
+	Server, Client certs.Pair // the primary's and the secondary's
 }
 
 const (
@@ -48,7 +60,7 @@ const (
 // Render returns the files of cfg and s, sorted by path. Users in the password
 // file that cfg doesn't name get the access of a user without ACL.
 func Render(cfg config.Config, s Secrets) (Bundle, error) {
-	conf, err := renderConf(cfg)
+	conf, err := renderConf(cfg, "")
 	if err != nil {
 		return Bundle{}, err
 	}
@@ -72,30 +84,30 @@ func Render(cfg config.Config, s Secrets) (Bundle, error) {
 			File{path.Join(config.CertsDir, config.CertFile), modePublic, s.Cert},
 			File{path.Join(config.CertsDir, config.KeyFile), modeSecret, s.Key})
 	}
-	return b, nil
+	if cfg.Deploy.Profile != config.ProfileHA {
+		return b, nil
+	}
+	if b.Primary, err = pairFiles(cfg, config.RolePrimary, s.Bridge.CA, s.Bridge.Server); err != nil {
+		return Bundle{}, err
+	}
+	b.Secondary, err = pairFiles(cfg, config.RoleSecondary, s.Bridge.CA, s.Bridge.Client)
+	return b, err
 }
 
-//go:embed mosquitto.conf.tmpl
-var confTemplate string
-
-func renderConf(cfg config.Config) ([]byte, error) {
-	t, err := template.New(config.ConfFile).Option("missingkey=error").Parse(confTemplate)
+// pairFiles are the files of the broker of that role alone.
+func pairFiles(cfg config.Config, role string, ca []byte, own certs.Pair) ([]File, error) {
+	conf, err := renderConf(cfg, role)
 	if err != nil {
-		return nil, fmt.Errorf("parsing the template of %s: %w", config.ConfFile, err)
+		return nil, err
 	}
-	var out bytes.Buffer
-	err = t.Execute(&out, map[string]any{
-		"Config": cfg,
-		"Passwd": path.Join(config.AuthDir, config.PasswdFile),
-		"ACL":    path.Join(config.ConfigDir, config.ACLFile),
-		"Data":   config.DataDir,
-		"Cert":   path.Join(config.CertsDir, config.CertFile),
-		"Key":    path.Join(config.CertsDir, config.KeyFile),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("rendering %s: %w", config.ConfFile, err)
+	all := []File{{path.Join(config.ConfigDir, config.ConfFile), modePublic, conf}}
+	if len(own.Cert) > 0 {
+		all = append(all,
+			File{path.Join(config.BridgeDir, config.CAFile), modePublic, ca},
+			File{path.Join(config.BridgeDir, config.CertFile), modePublic, own.Cert},
+			File{path.Join(config.BridgeDir, config.KeyFile), modeSecret, own.Key})
 	}
-	return out.Bytes(), nil
+	return all, nil
 }
 
 // fullAccess is what a user without an ACL of its own may do.
@@ -111,6 +123,12 @@ func renderACL(cfg config.Config, passwdFile []byte) ([]byte, error) {
 	named := []string{config.HealthUser}
 	fmt.Fprintf(&out, "# Probes log in as this user.\nuser %s\n", config.HealthUser)
 	writeTopics(&out, []string{"read " + config.HealthTopic})
+	if cfg.Deploy.Profile == config.ProfileHA {
+		// $SYS and $CONTROL are out of reach: # matches no topic that begins with $.
+		named = append(named, config.BridgeUser)
+		fmt.Fprintf(&out, "\n# The other broker of the pair.\nuser %s\n", config.BridgeUser)
+		writeTopics(&out, fullAccess[:1])
+	}
 	for _, u := range cfg.Users {
 		named = append(named, u.Name)
 		writeUser(&out, u)

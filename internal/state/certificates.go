@@ -21,8 +21,9 @@ type CertsRequest struct {
 	Name    string   // of the deployment; the CA's common name carries it
 	Hosts   []string // names and addresses of the server
 	KeyType certs.KeyType
-	Force   bool // replace a server certificate that is there
-	NewCA   bool // with Force: replace the CA too; clients must then trust the new one
+	Force   bool   // replace a server certificate that is there
+	NewCA   bool   // with Force: replace the CA too; clients must then trust the new one
+	Bridge  string // name of the primary, for a pair's certificates between themselves; "" for none
 }
 
 // backdate is how far a client's clock may lag behind ours.
@@ -35,7 +36,11 @@ var ErrCertsExist = errors.New("there is a server certificate already")
 // signs it, and returns the paths written.
 func (d Dir) MakeCerts(r CertsRequest) (paths []string, err error) {
 	err = d.locked(func() error {
-		paths, err = d.makeCerts(r)
+		if paths, err = d.makeCerts(r); err != nil || r.Bridge == "" {
+			return err
+		}
+		bridge, err := d.makeBridge(r.Bridge, r.KeyType)
+		paths = append(paths, bridge...)
 		return err
 	})
 	return paths, err
@@ -113,6 +118,9 @@ func (d Dir) certificates(cfg config.Config, base string, s *files.Secrets) erro
 	s.CA, s.Cert, s.Key = k.ca.Cert, k.leaf.Cert, k.leaf.Key
 	if err := certs.Check(s.CA, k.leaf, d.now()); err != nil {
 		return fault.Hint(fmt.Errorf("checking the certificates in %q: %w", filepath.Dir(d.CA()), err), "run: mosqbuild certs init --force")
+	}
+	if cfg.TLS.InCluster() { // these are the image's, which runs on this machine
+		return nil
 	}
 	missing, err := certs.MissingHosts(s.Cert, cfg.ServerHosts())
 	if err != nil || len(missing) == 0 {

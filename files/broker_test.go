@@ -1,0 +1,219 @@
+package files_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/certs"
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/files"
+	"github.com/mosqbuild/mosqbuild/passwd"
+)
+
+// broker is a real one, under a rendered configuration.
+type broker struct {
+	port int // plain
+	log  string
+	stop func()
+}
+
+// mosquitto is the broker to test with, and its series.
+func mosquitto(t *testing.T) (path, series string) {
+	t.Helper()
+	path, err := exec.LookPath("mosquitto")
+	if custom := os.Getenv("MOSQUITTO"); custom != "" {
+		path, err = custom, nil
+	}
+	if err == nil {
+		_, err = exec.LookPath("mosquitto_sub")
+	}
+	if err != nil {
+		t.Skipf("no broker to test with: %v", err)
+	}
+	out, _ := exec.Command(path, "-h").Output()
+	series = "2.0"
+	if strings.HasPrefix(string(out), "mosquitto version 2.1") {
+		series = "2.1"
+	}
+	return path, series
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// lay writes the files of one broker below dir, with ports and addresses of
+// this machine in place of a cluster's.
+func lay(t *testing.T, all []files.File, replace ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	replace = append(replace, "/mosquitto/", dir+"/mosquitto/")
+	if plugins := os.Getenv("MOSQUITTO_PLUGINS"); plugins != "" {
+		replace = append(replace, config.PluginDir+"/mosquitto_", plugins+"/mosquitto_")
+	}
+	if err := os.MkdirAll(filepath.Join(dir, config.DataDir), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		path := filepath.Join(dir, f.Path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		data := f.Data
+		if filepath.Base(path) == config.ConfFile {
+			data = []byte(strings.NewReplacer(replace...).Replace(string(data)))
+			if os.Getuid() == 0 { // the broker would become a user that can't read t.TempDir
+				data = append([]byte("user root\n"), data...)
+			}
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// start runs a broker until the test ends or stop is called.
+func start(t *testing.T, dir string, port int) *broker {
+	t.Helper()
+	path, _ := mosquitto(t)
+	b := &broker{port: port, log: filepath.Join(dir, "log")}
+	log, err := os.OpenFile(b.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	c := exec.Command(path, "-c", filepath.Join(dir, config.ConfigDir, config.ConfFile))
+	c.Stdout, c.Stderr = log, log
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stopped := false
+	b.stop = func() {
+		if !stopped {
+			stopped = true
+			c.Process.Signal(os.Interrupt) // so that it writes its log to the end
+			c.Wait()
+		}
+	}
+	t.Cleanup(b.stop)
+	wait(t, b, "listening", func() bool {
+		c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	return b
+}
+
+func wait(t *testing.T, b *broker, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			log, _ := os.ReadFile(b.log)
+			t.Fatalf("not %s; the broker's log:\n%s", what, log)
+		}
+	}
+}
+
+const login = "-u admin -P admin"
+
+// get returns the messages that a client gets within some seconds.
+func (b *broker) get(t *testing.T, seconds, topic string, more ...string) []string {
+	t.Helper()
+	args := append([]string{"-p", fmt.Sprint(b.port), "-t", topic, "-v", "-W", seconds}, strings.Fields(login)...)
+	out, _ := exec.Command("mosquitto_sub", append(args, more...)...).Output() // 27 at the end of the time
+	return slices.DeleteFunc(strings.Split(string(out), "\n"), func(s string) bool { return s == "" })
+}
+
+func (b *broker) put(t *testing.T, topic, message string, more ...string) {
+	t.Helper()
+	args := append([]string{"-p", fmt.Sprint(b.port), "-t", topic, "-m", message, "-q", "1"}, strings.Fields(login)...)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, "mosquitto_pub", append(args, more...)...).CombinedOutput(); err != nil {
+		t.Fatalf("publishing: %v\n%s", err, out)
+	}
+}
+
+// The broker starts under the rendered configuration as it is, of each source
+// of certificates that gives it one, and complains of nothing.
+func TestBrokerAcceptsItsConfiguration(t *testing.T) {
+	_, series := mosquitto(t)
+	for _, anonymous := range []bool{false, true} {
+		cfg := config.Default()
+		cfg.Mosquitto, cfg.AllowAnonymous = series, anonymous
+		ca, err := certs.NewCA(certs.CARequest{Name: "test CA", NotBefore: time.Now().Add(-time.Minute)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := certs.Issue(ca, certs.LeafRequest{Hosts: []string{"localhost"}, NotBefore: time.Now().Add(-time.Minute)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := files.Render(cfg, files.Secrets{CA: ca.Cert, Cert: leaf.Cert, Key: leaf.Key, Passwd: hashed(t, "admin")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		port, tls := freePort(t), freePort(t)
+		broker := start(t, lay(t, slices.Concat(b.Rendered, b.Defaults),
+			"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", port), "listener 8883", fmt.Sprintf("listener %d 127.0.0.1", tls)), port)
+		broker.put(t, "a", "1", "-r")
+		if got := broker.get(t, "1", "a", "-C", "1"); !slices.Equal(got, []string{"a 1"}) {
+			t.Errorf("got %q", got)
+		}
+		err = exec.Command("mosquitto_sub", "-p", fmt.Sprint(port), "-t", "a", "-C", "1", "-W", "3").Run()
+		if (err == nil) != anonymous {
+			t.Errorf("anonymous is %v; without a login: %v", anonymous, err)
+		}
+		broker.stop()
+		broker.quiet(t)
+	}
+}
+
+// quiet checks that the broker has warned of nothing that a pod would have.
+func (b *broker) quiet(t *testing.T) {
+	t.Helper()
+	log, err := os.ReadFile(b.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(log)) {
+		warns := strings.Contains(line, "Warning") || strings.Contains(line, "deprecated") || strings.Contains(line, "Error")
+		if warns && !strings.Contains(line, "run as root") && !strings.Contains(line, "refused") {
+			t.Errorf("the broker complains: %s", line)
+		}
+	}
+}
+
+// hashed is a password file in which user's password is its name.
+func hashed(t *testing.T, user string) []byte {
+	t.Helper()
+	hash, err := passwd.Hasher{}.Hash([]byte(user))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := passwd.Parse(nil)
+	if err == nil {
+		err = f.Set(user, hash)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.Bytes()
+}

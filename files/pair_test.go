@@ -1,0 +1,218 @@
+package files_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/certs"
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/files"
+)
+
+// pair is the rendered pair, on ports of this machine.
+type pair struct {
+	primary, secondary            string // folders
+	port, bridgePort, standbyPort int
+	link                          *link // between the bridge and its listener
+}
+
+func newPair(t *testing.T, client func(ca certs.Pair) certs.Pair) *pair {
+	t.Helper()
+	now := time.Now().Add(-time.Minute)
+	must := func(p certs.Pair, err error) certs.Pair {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	ca := must(certs.NewCA(certs.CARequest{Name: "bridge CA", NotBefore: now}))
+	cfg := config.Default()
+	_, cfg.Mosquitto = mosquitto(t)
+	cfg.Deploy.Profile = config.ProfileHA
+	cfg.Listeners, cfg.TLS.Source = cfg.Listeners[:1], ""
+	b, err := files.Render(cfg, files.Secrets{Passwd: hashed(t, "admin"), Bridge: files.Bridge{
+		CA:     ca.Cert,
+		Server: must(certs.Issue(ca, certs.LeafRequest{Hosts: []string{"localhost"}, NotBefore: now})),
+		Client: client(ca),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pair{port: freePort(t), bridgePort: freePort(t), standbyPort: freePort(t)}
+	p.link = newLink(t, p.bridgePort)
+	shared := slices.Concat(b.Rendered, b.Defaults)
+	bridge := fmt.Sprint(config.PortBridge)
+	p.primary = lay(t, slices.Concat(shared, b.Primary),
+		"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", p.port), "listener "+bridge, fmt.Sprintf("listener %d 127.0.0.1", p.bridgePort))
+	p.secondary = lay(t, slices.Concat(shared, b.Secondary),
+		"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", p.standbyPort),
+		"address "+cfg.Broker(config.RolePrimary)+":"+bridge, fmt.Sprintf("address localhost:%d", p.link.port))
+	return p
+}
+
+func bridgeClient(t *testing.T) func(certs.Pair) certs.Pair {
+	return func(ca certs.Pair) certs.Pair {
+		c, err := certs.IssueClient(ca, certs.ClientRequest{Name: config.BridgeUser, NotBefore: time.Now().Add(-time.Minute)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+}
+
+// connected waits until the bridge says so, on the secondary.
+func connected(t *testing.T, b *broker) {
+	t.Helper()
+	wait(t, b, "bridged", func() bool {
+		state := b.get(t, "1", "$SYS/broker/connection/+/state", "-C", "1")
+		return len(state) == 1 && strings.HasSuffix(state[0], "/state 1")
+	})
+}
+
+// One publish is one copy on the other side, and none comes back, either way.
+func TestPairBridgesBothWaysOnce(t *testing.T) {
+	p := newPair(t, bridgeClient(t))
+	primary := start(t, p.primary, p.port)
+	secondary := start(t, p.secondary, p.standbyPort)
+	connected(t, secondary)
+	for name, c := range map[string]struct{ from, to *broker }{"out": {primary, secondary}, "in": {secondary, primary}} {
+		got := map[*broker]chan []string{c.from: make(chan []string, 1), c.to: make(chan []string, 1)}
+		for b, to := range got {
+			go func() { to <- b.get(t, "3", "#", "-q", "1") }()
+		}
+		time.Sleep(time.Second)
+		c.from.put(t, "measured/"+name, "1")
+		for b, from := range got {
+			if have := <-from; !slices.Equal(have, []string{"measured/" + name + " 1"}) {
+				t.Errorf("%s: the broker at %d delivered %d messages: %.3q", name, b.port, len(have), have)
+			}
+		}
+	}
+	for _, b := range []*broker{secondary, primary} {
+		b.stop()
+		b.quiet(t)
+	}
+}
+
+// Retained messages are on both sides, so that a switch keeps them; a primary
+// that comes back, empty, gets them as they are by then.
+func TestPairKeepsRetainedMessages(t *testing.T) {
+	p := newPair(t, bridgeClient(t))
+	primary := start(t, p.primary, p.port)
+	secondary := start(t, p.secondary, p.standbyPort)
+	connected(t, secondary)
+	for _, topic := range []string{"stays", "changes", "goes"} {
+		primary.put(t, topic, "old", "-r")
+	}
+	wait(t, secondary, "in step", func() bool { return len(secondary.get(t, "1", "#", "--retained-only")) == 3 })
+	primary.stop()
+	secondary.put(t, "changes", "new", "-r")
+	secondary.put(t, "goes", "", "-r")
+	secondary.put(t, "comes", "new", "-r")
+	want := []string{"changes new", "comes new", "stays old"}
+	primary = start(t, p.primary, p.port)
+	retained := func(b *broker) []string {
+		have := b.get(t, "1", "#", "--retained-only")
+		slices.Sort(have)
+		return have
+	}
+	wait(t, secondary, "in step again", func() bool { return slices.Equal(retained(primary), want) })
+	if have := retained(secondary); !slices.Equal(have, want) {
+		t.Errorf("the secondary has %q, want %q", have, want)
+	}
+}
+
+// The bridge's listener lets in the bridge's certificate alone, and nobody by
+// a password; the plain listener lets nobody in under the bridge's name.
+func TestPairRefusesOtherBridges(t *testing.T) {
+	now := time.Now().Add(-time.Minute)
+	foreign := func(certs.Pair) certs.Pair {
+		other, err := certs.NewCA(certs.CARequest{Name: "bridge CA", NotBefore: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bridgeClient(t)(other)
+	}
+	p := newPair(t, foreign)
+	primary := start(t, p.primary, p.port)
+	secondary := start(t, p.secondary, p.standbyPort)
+	primary.put(t, "secret", "1", "-r")
+	time.Sleep(3 * time.Second)
+	if got := secondary.get(t, "2", "#"); len(got) != 0 {
+		t.Errorf("with a foreign certificate the secondary got %q", got)
+	}
+	ca := filepath.Join(p.primary, config.BridgeDir, config.CAFile)
+	for name, args := range map[string][]string{
+		"a password":     {"-h", "localhost", "-p", fmt.Sprint(p.bridgePort), "--cafile", ca, "-u", "admin", "-P", "admin"},
+		"no certificate": {"-h", "localhost", "-p", fmt.Sprint(p.bridgePort), "--cafile", ca},
+		"the name alone": {"-p", fmt.Sprint(p.port), "-u", config.BridgeUser},
+		"no login":       {"-p", fmt.Sprint(p.port)},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		out, err := exec.CommandContext(ctx, "mosquitto_sub", append(args, "-t", "#", "-C", "1", "-W", "3")...).CombinedOutput()
+		cancel()
+		if err == nil || strings.Contains(string(out), "1\n") && !strings.Contains(string(out), "rror") {
+			t.Errorf("%s: let in: %v, %s", name, err, out)
+		}
+	}
+}
+
+// What a message of MQTT 5 carries arrives with it: one that expires does so
+// on both sides.
+func TestPairKeepsProperties(t *testing.T) {
+	p := newPair(t, bridgeClient(t))
+	primary := start(t, p.primary, p.port)
+	secondary := start(t, p.secondary, p.standbyPort)
+	connected(t, secondary)
+	v5 := []string{"-V", "5", "-r", "-D", "publish", "user-property", "unit", "C", "-D", "publish", "message-expiry-interval", "60"}
+	primary.put(t, "out", "1", v5...)
+	secondary.put(t, "in", "1", v5...)
+	for topic, b := range map[string]*broker{"out": secondary, "in": primary} {
+		var got []string
+		wait(t, b, "in step", func() bool {
+			got = b.get(t, "1", topic, "-C", "1", "-V", "5", "-F", "%t %p %E %P")
+			return len(got) == 1
+		})
+		var expiry int
+		if n, err := fmt.Sscanf(got[0], topic+" 1 %d unit:C", &expiry); n != 1 || err != nil || expiry > 60 {
+			t.Errorf("%q arrived: %v", got, err)
+		}
+	}
+}
+
+// After a cut, a secondary that was restarted meanwhile takes over what the
+// primary has by then: nothing old comes back. (One that kept its memory would
+// send it, which is why a broker that was cut off has to be restarted.)
+func TestPairAfterACut(t *testing.T) {
+	p := newPair(t, bridgeClient(t))
+	primary := start(t, p.primary, p.port)
+	secondary := start(t, p.secondary, p.standbyPort)
+	connected(t, secondary)
+	for _, topic := range []string{"stays", "changes", "goes"} {
+		primary.put(t, topic, "old", "-r")
+	}
+	wait(t, secondary, "in step", func() bool { return len(secondary.get(t, "1", "#", "--retained-only")) == 3 })
+	p.link.cut()
+	primary.put(t, "goes", "", "-r")
+	primary.put(t, "changes", "new", "-r")
+	secondary.stop()
+	secondary = start(t, p.secondary, p.standbyPort)
+	p.link.mend(t)
+	connected(t, secondary)
+	time.Sleep(time.Second)
+	want := []string{"changes new", "stays old"}
+	for _, b := range []*broker{primary, secondary} {
+		have := b.get(t, "1", "#", "--retained-only")
+		slices.Sort(have)
+		if !slices.Equal(have, want) {
+			t.Errorf("the broker at %d has %q, want %q", b.port, have, want)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/mosqbuild/mosqbuild/certs"
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/files"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// Names below the state folder, of the certificates between the brokers of a
+// pair.
+const (
+	bridgeDir  = "bridge"
+	serverName = "server"
+	clientName = "client"
+)
+
+// Deployed returns the credentials that a deployment of cfg is rendered with:
+// those of Secrets, with the bridge's under the profile ha, and without
+// certificates that the cluster makes itself.
+func (d Dir) Deployed(cfg config.Config, base string) (files.Secrets, error) {
+	var s files.Secrets
+	err := d.locked(func() error {
+		err := d.logins(cfg, &s)
+		if _, tls := cfg.Listener(true); tls && !cfg.TLS.InCluster() {
+			err = errors.Join(err, d.certificates(cfg, base, &s))
+		}
+		if cfg.Deploy.Profile == config.ProfileHA {
+			err = errors.Join(err, d.bridge(cfg, &s.Bridge))
+		}
+		return err
+	})
+	return s, err
+}
+
+// bridge reads the certificates between the brokers, makes them where there
+// are none, and checks that the brokers will accept them.
+func (d Dir) bridge(cfg config.Config, b *files.Bridge) error {
+	host := cfg.Broker(config.RolePrimary)
+	err := d.readBridge(b)
+	if err == nil && b.CA == nil && b.Server.Cert == nil && b.Client.Cert == nil {
+		if _, err = d.makeBridge(host, certs.KeyType(cfg.TLS.KeyType)); err == nil {
+			err = d.readBridge(b)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	err = errors.Join(certs.Check(b.CA, b.Server, d.now()), certs.CheckClient(b.CA, b.Client, config.BridgeUser, d.now()))
+	if err == nil {
+		var missing []string
+		if missing, err = certs.MissingHosts(b.Server.Cert, []string{host}); len(missing) > 0 {
+			err = fmt.Errorf("the primary's lacks %s", strings.Join(missing, ", "))
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	return fault.Hint(fmt.Errorf("checking the bridge's certificates in %q: %w", filepath.Join(d.Path, bridgeDir), err), "run: mosqbuild certs init --force")
+}
+
+func (d Dir) readBridge(b *files.Bridge) (err error) {
+	for name, to := range map[string]*[]byte{
+		config.CAFile:        &b.CA,
+		serverName + certExt: &b.Server.Cert, serverName + keyExt: &b.Server.Key,
+		clientName + certExt: &b.Client.Cert, clientName + keyExt: &b.Client.Key,
+	} {
+		if *to, err = d.read(bridgeDir, name); err != nil {
+			return fmt.Errorf("reading the bridge's certificates: %w", err)
+		}
+	}
+	return nil
+}
+
+const certExt, keyExt = ".crt", ".key"
+
+// makeBridge makes the certificates between the brokers of a pair, of which
+// the primary is host to the other one, and returns the paths written. The
+// authority signs nothing else, so its key isn't kept: both brokers are
+// deployed at once, and then with another authority.
+func (d Dir) makeBridge(host string, key certs.KeyType) ([]string, error) {
+	begin := d.now().Add(-backdate)
+	ca, err := certs.NewCA(certs.CARequest{Name: host + " bridge CA", KeyType: key, NotBefore: begin})
+	if err != nil {
+		return nil, err
+	}
+	server, err := certs.Issue(ca, certs.LeafRequest{Hosts: []string{host}, KeyType: key, NotBefore: begin})
+	if err != nil {
+		return nil, err
+	}
+	client, err := certs.IssueClient(ca, certs.ClientRequest{Name: config.BridgeUser, KeyType: key, NotBefore: begin})
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{
+		{config.CAFile, ca.Cert},
+		{serverName + keyExt, server.Key}, {serverName + certExt, server.Cert},
+		{clientName + keyExt, client.Key}, {clientName + certExt, client.Cert},
+	} {
+		if err := d.write(f.data, bridgeDir, f.name); err != nil {
+			return paths, err
+		}
+		paths = append(paths, filepath.Join(d.Path, bridgeDir, f.name))
+	}
+	return paths, nil
+}

@@ -1,0 +1,92 @@
+package state_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/state"
+)
+
+func TestDeployedPair(t *testing.T) {
+	d := state.Dir{Path: filepath.Join(t.TempDir(), "state")}
+	cfg := config.Default()
+	cfg.Deploy.Profile = config.ProfileHA
+	first, err := d.Deployed(cfg, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := d.Deployed(cfg, "")
+	if err != nil || !bytes.Equal(first.Bridge.Client.Key, again.Bridge.Client.Key) || !bytes.Equal(first.Bridge.Server.Cert, again.Bridge.Server.Cert) {
+		t.Errorf("the bridge's certificates were made twice: %v", err)
+	}
+	if bytes.Equal(first.Bridge.CA, first.CA) || len(first.Bridge.CA) == 0 {
+		t.Error("the bridge has no authority of its own")
+	}
+	folder, err := os.ReadDir(filepath.Join(d.Path, "bridge"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range folder {
+		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", f.Name(), info.Mode(), err)
+		}
+		if f.Name() == "ca.key" {
+			t.Error("the key of the bridge's authority is kept")
+		}
+	}
+	if image, err := d.Secrets(cfg, ""); err != nil || image.Bridge.CA != nil {
+		t.Errorf("the image's credentials hold the bridge's: %v", err)
+	}
+
+	// Under another name the primary's certificate fits no more.
+	cfg.Name = "other"
+	if _, err := d.MakeCerts(state.CertsRequest{Name: "x", Hosts: cfg.ServerHosts(), Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.Deployed(cfg, "")
+	if err == nil || !strings.Contains(err.Error(), "other-primary") || !strings.Contains(fault.HintOf(err), "certs init --force") {
+		t.Errorf("error %v, hint %q", err, fault.HintOf(err))
+	}
+	if _, err := d.MakeCerts(state.CertsRequest{Name: "x", Hosts: cfg.ServerHosts(), Force: true, Bridge: cfg.Broker(config.RolePrimary)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = d.Deployed(cfg, ""); err != nil {
+		t.Errorf("after the hint was followed: %v", err)
+	}
+	if err := os.Remove(filepath.Join(d.Path, "bridge", "client.key")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = d.Deployed(cfg, ""); err == nil {
+		t.Error("a missing key goes unnoticed")
+	}
+}
+
+func TestDeployedWithCertificatesOfTheCluster(t *testing.T) {
+	for _, source := range []string{config.SourceCertManager, config.SourceServiceCA} {
+		d := state.Dir{Path: filepath.Join(t.TempDir(), "state")}
+		cfg := config.Default()
+		cfg.TLS.Source = source
+		s, err := d.Deployed(cfg, "")
+		if err != nil || s.Cert != nil || s.CA != nil {
+			t.Errorf("%s: certificates were made: %v", source, err)
+		}
+		if _, err := os.Stat(filepath.Join(d.Path, "certs")); err == nil {
+			t.Errorf("%s: there is a folder of certificates", source)
+		}
+		// The image runs on this machine with certificates of its own, whatever
+		// names the cluster's will have.
+		cfg.Deploy.Namespace = "iot"
+		if s, err = d.Secrets(cfg, ""); err != nil || s.Cert == nil {
+			t.Errorf("%s: no certificates for the image: %v", source, err)
+		}
+		cfg.Deploy.Namespace = "other"
+		if _, err = d.Secrets(cfg, ""); err != nil {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}
