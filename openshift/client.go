@@ -1,6 +1,7 @@
 package openshift
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -21,25 +22,80 @@ type Client struct {
 // subscribes to the deployment of cfg, from outside and within the cluster.
 func (c Client) Commands(cfg config.Config) string {
 	var out strings.Builder
-	if l, ok := cfg.Listener(true); ok {
-		host := cfg.Deploy.Host
-		if host == "" {
-			host = "HOST"
-			find := "oc get route " + cfg.Name
-			if cfg.Deploy.Namespace != "" {
-				find += " -n " + cfg.Deploy.Namespace
-			}
-			fmt.Fprintf(&out, "No host was given, so the router chooses HOST: %s -o jsonpath='{.spec.host}'\n"+
-				"The server certificate must carry it: mosqbuild certs init --force --host HOST\n", find)
-		}
-		fmt.Fprintf(&out, "From outside the cluster, through the Route (the router finds the broker by the TLS\n"+
-			"server name, SNI, which is the host given with -h):\n  %s\n", c.command(host, routePort, true))
-		fmt.Fprintf(&out, "Within the cluster, with TLS:\n  %s\n", c.command(serviceHost(cfg, true), l.Port, true))
+	d := objects{cfg: cfg}
+	tls, hasTLS := cfg.Listener(true)
+	plain, hasPlain := cfg.Listener(false)
+	if hasTLS && cfg.TLS.InCluster() {
+		c.CA = config.CAFile
+		fmt.Fprintf(&out, "The CA is made in the cluster; fetch it first:\n  %s\n", d.fetchCA())
 	}
-	if l, ok := cfg.Listener(false); ok {
-		fmt.Fprintf(&out, "Within the cluster, without TLS:\n  %s\n", c.command(serviceHost(cfg, false), l.Port, false))
+	if _, routed := d.routed(); routed {
+		c.throughRoute(&out, cfg)
+	} else if !cfg.Deploy.Routed() {
+		host := c.outsideHost(&out, cfg)
+		out.WriteString("From outside the cluster:\n")
+		if hasTLS {
+			fmt.Fprintf(&out, "  %s\n", c.command(host, tls.Port, true))
+		}
+		if hasPlain {
+			fmt.Fprintf(&out, "  %s\n", c.command(host, plain.Port, false))
+		}
+	}
+	if hasTLS {
+		fmt.Fprintf(&out, "Within the cluster, with TLS:\n  %s\n", c.command(d.serviceHost(true), tls.Port, true))
+	}
+	if hasPlain {
+		fmt.Fprintf(&out, "Within the cluster, without TLS:\n  %s\n", c.command(d.serviceHost(false), plain.Port, false))
 	}
 	return out.String()
+}
+
+func (c Client) throughRoute(out *strings.Builder, cfg config.Config) {
+	host := cfg.Deploy.Host
+	if host == "" {
+		host = "HOST"
+		fmt.Fprintf(out, "No host was given, so the router chooses HOST: %s -o jsonpath='{.spec.host}'\n", inNamespace("oc get route "+cfg.Name, cfg))
+		if cfg.TLS.InCluster() {
+			out.WriteString("The server certificate must carry it: put it into deploy.host\n")
+		} else {
+			out.WriteString("The server certificate must carry it: mosqbuild certs init --force --host HOST\n")
+		}
+	}
+	fmt.Fprintf(out, "From outside the cluster, through the Route (the router finds the broker by the TLS\n"+
+		"server name, SNI, which is the host given with -h):\n  %s\n", c.command(host, routePort, true))
+}
+
+// outsideHost is the name or the address that clients outside connect to.
+func (c Client) outsideHost(out *strings.Builder, cfg config.Config) string {
+	d := cfg.Deploy
+	if d.Ingress == config.IngressTraefik && d.Profile == config.ProfileHA {
+		if d.Host == "" {
+			out.WriteString("HOST is a name or address of Traefik's; give deploy.host for one that the certificate carries\n")
+		}
+		return cmp.Or(d.Host, "HOST")
+	}
+	host := cmp.Or(d.Host, d.LoadBalancer.Address, "ADDRESS")
+	if host == "ADDRESS" {
+		fmt.Fprintf(out, "The load balancer chooses ADDRESS: %s -o jsonpath='{.status.loadBalancer.ingress[0].ip}'\n"+
+			"The server certificate doesn't carry it: give deploy.loadBalancer.address, or deploy.host\n",
+			inNamespace("kubectl get service "+cfg.Name, cfg))
+	}
+	return host
+}
+
+// fetchCA is the command that writes the cluster's CA into a file.
+func (d objects) fetchCA() string {
+	if d.cfg.TLS.Source == config.SourceServiceCA {
+		return inNamespace("oc get configmap "+caName(d.cfg.Name), d.cfg) + ` -o jsonpath='{.data.service-ca\.crt}' > ` + config.CAFile
+	}
+	return inNamespace("kubectl get secret "+tlsName(d.cfg.Name), d.cfg) + ` -o jsonpath='{.data.ca\.crt}' | base64 -d > ` + config.CAFile
+}
+
+func inNamespace(command string, cfg config.Config) string {
+	if ns := cfg.Deploy.Namespace; ns != "" {
+		command += " -n " + ns
+	}
+	return command
 }
 
 func (c Client) command(host string, port int, tls bool) string {
@@ -51,13 +107,16 @@ func (c Client) command(host string, port int, tls bool) string {
 }
 
 // serviceHost is the Service's name as far as the server certificate has it.
-func serviceHost(cfg config.Config, tls bool) string {
-	name := cfg.Name
-	if tls {
+func (d objects) serviceHost(tls bool) string {
+	name := d.cfg.Name
+	if tls && d.cfg.Deploy.Profile == config.ProfileOpenShift {
 		name = tlsName(name)
 	}
-	if ns := cfg.Deploy.Namespace; ns != "" {
+	if ns := d.cfg.Deploy.Namespace; ns != "" {
 		return name + "." + ns + ".svc"
+	}
+	if tls && d.cfg.TLS.Source == config.SourceServiceCA {
+		return name + ".NAMESPACE.svc" // the service CA signs no shorter name
 	}
 	return name
 }

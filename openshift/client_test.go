@@ -24,7 +24,21 @@ func TestCommands(t *testing.T) {
 			"oc get route mosquitto -o jsonpath", "mosqbuild certs init --force --host HOST",
 			"-h mosquitto-tls -p 8883",
 		}, ".svc"},
-		"plain": {openshift.Client{OptionsDir: "x", CA: "y"}, []string{"mosquitto_sub -h mosquitto -p 1883 -t '#' -v\n"}, "443"},
+		"cert-manager": {openshift.Client{OptionsDir: "x", CA: "y"}, []string{
+			"kubectl get secret mosquitto-tls -o jsonpath='{.data.ca\\.crt}' | base64 -d > ca.crt", "-h mqtt.example.com -p 443 --cafile ca.crt",
+		}, " y "},
+		"service-ca": {openshift.Client{OptionsDir: "x", CA: "y"}, []string{
+			"oc get configmap mosquitto-ca -o", "-h mosquitto-tls.NAMESPACE.svc -p 8883 --cafile ca.crt",
+		}, "443"},
+		"loadbalancer": {openshift.Client{OptionsDir: "x", CA: "y"}, []string{
+			"-h mqtt.example.com -p 8883 --cafile y", "-h mqtt.example.com -p 1883", "-h mosquitto -p 8883",
+		}, "443"},
+		"ha": {openshift.Client{OptionsDir: "x", CA: "y"}, []string{
+			"kubectl get service mosquitto -n iot -o", "-h ADDRESS -p 8883", "-h mosquitto.iot.svc -p 8883",
+		}, "Route"},
+		"ha-traefik": {openshift.Client{OptionsDir: "x", CA: "y"}, []string{"-h mqtt.example.com -p 8883", "-h mqtt.example.com -p 1883"}, "ADDRESS"},
+		"ha-route":   {openshift.Client{OptionsDir: "x", CA: "y"}, []string{"-h mqtt.example.com -p 443", "-h mosquitto.iot.svc -p 8883"}, "ADDRESS"},
+		"plain":      {openshift.Client{OptionsDir: "x", CA: "y"}, []string{"mosquitto_sub -h mosquitto -p 1883 -t '#' -v\n"}, "443"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := tc.client.Commands(deployments()[name])

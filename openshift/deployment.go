@@ -2,6 +2,7 @@ package openshift
 
 import (
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -15,8 +16,6 @@ const (
 	container = "mosquitto"
 	// annotationChecksum is on the pod; see checksum.
 	annotationChecksum = "checksum/files"
-	// dataSize bounds what the broker saves; beyond it the pod is evicted.
-	dataSize = "64Mi"
 	// cpuRequest suits a broker at rest. There is no CPU limit: being
 	// throttled makes it late, and a probe that is late restarts it.
 	cpuRequest = "10m"
@@ -24,8 +23,10 @@ const (
 	graceSeconds = 10
 )
 
-// deployment runs one broker. Recreate, for two at once would share the
-// Service while knowing nothing of each other's messages.
+// deployment runs one broker. Recreate: two at once would share the Service
+// while knowing nothing of each other's messages, could not both mount a volume
+// of a single node, and of a pair the new one would find no node of its own.
+// No StatefulSet: its pod comes back from a lost node by hand only.
 func (d objects) deployment() (*appsv1.Deployment, error) {
 	pod, err := d.pod()
 	if err != nil {
@@ -34,7 +35,7 @@ func (d objects) deployment() (*appsv1.Deployment, error) {
 	labels := d.meta("").Labels
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-		ObjectMeta: d.meta(d.cfg.Name),
+		ObjectMeta: d.meta(d.cfg.Broker(d.role)),
 		Spec: appsv1.DeploymentSpec{
 			Replicas: new(int32(1)),
 			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
@@ -48,41 +49,6 @@ func (d objects) deployment() (*appsv1.Deployment, error) {
 			},
 		},
 	}, nil
-}
-
-// pod names no uid, gid or fsGroup: restricted-v2 assigns them, and elsewhere
-// the image's own numeric user does.
-func (d objects) pod() (corev1.PodSpec, error) {
-	broker, err := d.container()
-	if err != nil {
-		return corev1.PodSpec{}, err
-	}
-	size, err := resource.ParseQuantity(dataSize)
-	if err != nil {
-		return corev1.PodSpec{}, err
-	}
-	pod := corev1.PodSpec{
-		AutomountServiceAccountToken:  new(false),
-		EnableServiceLinks:            new(false),
-		TerminationGracePeriodSeconds: new(int64(graceSeconds)),
-		SecurityContext: &corev1.PodSecurityContext{
-			RunAsNonRoot:   new(true),
-			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-		},
-		Volumes: []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
-			EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &size},
-		}}},
-	}
-	broker.VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: config.DataDir}}
-	for _, v := range d.volumes {
-		pod.Volumes = append(pod.Volumes, v.volume())
-		broker.VolumeMounts = append(broker.VolumeMounts, v.mount())
-	}
-	if secret := d.cfg.Deploy.PullSecret; secret != "" {
-		pod.ImagePullSecrets = []corev1.LocalObjectReference{{Name: secret}}
-	}
-	pod.Containers = []corev1.Container{broker}
-	return pod, nil
 }
 
 // container is the broker's, without its mounts.
@@ -115,9 +81,17 @@ func (d objects) container() (corev1.Container, error) {
 			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 		},
 	}
-	for _, l := range d.cfg.Listeners {
+	for _, l := range d.listeners() {
 		c.Ports = append(c.Ports, corev1.ContainerPort{Name: l.Name, ContainerPort: int32(l.Port), Protocol: corev1.ProtocolTCP})
 	}
 	c.StartupProbe, c.ReadinessProbe, c.LivenessProbe = d.probes()
 	return c, nil
+}
+
+// listeners are the ports that the broker opens.
+func (d objects) listeners() []config.Listener {
+	if d.role != config.RolePrimary {
+		return d.cfg.Listeners
+	}
+	return append(slices.Clip(d.cfg.Listeners), config.Listener{Name: config.BridgeListener, Port: config.PortBridge, TLS: true})
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/files"
@@ -18,44 +16,122 @@ type Options struct {
 	Image string
 	// Version is the broker's, for the version label; "" leaves it out.
 	Version string
+	// CreateNamespace adds the Namespace, in which restricted pods alone run.
+	CreateNamespace bool
+	// TraefikPorts adds the HelmChartConfig that opens k3s's Traefik for the
+	// profile ha. It takes the place of one that the cluster has.
+	TraefikPorts bool
 }
 
-// objects makes the objects of one deployment.
+// objects makes the objects of one deployment, or of one broker of a pair.
 type objects struct {
 	cfg     config.Config
 	options Options
+	role    string // of a broker of a pair, or ""
 	volumes []volume
 }
 
-// Objects returns the deployment's objects, those first that others need:
-// Secrets, ConfigMap, Deployment, Services, Route. A cluster mounts b's files
-// over those of the same path in the image. It reports every name that a
-// cluster would refuse.
-func Objects(cfg config.Config, b files.Bundle, o Options) ([]runtime.Object, error) {
-	vs, err := volumes(cfg.Name, b)
+// Objects returns the deployment's objects, those first that others need. A
+// cluster mounts b's files over those of the same path in the image. It
+// reports every name that a cluster would refuse, and every wish that the
+// profile can't fulfil.
+func Objects(cfg config.Config, b files.Bundle, o Options) ([]Object, error) {
+	d := objects{cfg: cfg, options: o}
+	brokers, err := d.brokers(b)
 	if err := errors.Join(err, check(cfg, o)); err != nil {
 		return nil, fmt.Errorf("rendering the objects of %q: %w", cfg.Name, err)
 	}
-	d := objects{cfg, o, vs}
-	var all []runtime.Object
-	for _, v := range d.volumes {
-		all = append(all, d.source(v))
-	}
-	deployment, err := d.deployment()
-	if err != nil {
-		return nil, fmt.Errorf("rendering the Deployment of %q: %w", cfg.Name, err)
-	}
-	all = append(all, deployment)
-	for _, tls := range []bool{false, true} {
-		if s := d.service(tls); s != nil {
-			all = append(all, s)
+	all := d.before()
+	seen := map[string]bool{} // what both brokers of a pair mount is there once
+	for _, one := range brokers {
+		for _, v := range one.volumes {
+			if !v.made && !seen[v.object+v.dir] {
+				seen[v.object+v.dir] = true
+				all = append(all, d.source(v))
+			}
 		}
 	}
-	if l, ok := cfg.Listener(true); ok {
-		all = append(all, d.route(l))
+	for _, one := range brokers {
+		claim, err := one.claim()
+		if err != nil {
+			return nil, fmt.Errorf("rendering the volume of %q: %w", cfg.Name, err)
+		}
+		if claim != nil {
+			all = append(all, claim)
+		}
+	}
+	for _, one := range brokers {
+		deployment, err := one.deployment()
+		if err != nil {
+			return nil, fmt.Errorf("rendering the Deployment of %q: %w", cfg.Name, err)
+		}
+		all = append(all, deployment)
+	}
+	around, err := d.around()
+	if err != nil {
+		return nil, fmt.Errorf("rendering what leads to %q: %w", cfg.Name, err)
+	}
+	return append(all, around...), nil
+}
+
+// brokers are the profile's brokers, each with its files.
+func (d objects) brokers(b files.Bundle) ([]objects, error) {
+	roles := []string{""}
+	if d.pair() {
+		roles = []string{config.RolePrimary, config.RoleSecondary}
+	}
+	var all []objects
+	var errs []error
+	for _, role := range roles {
+		vs, err := volumes(d.cfg, b, role)
+		all, errs = append(all, objects{d.cfg, d.options, role, vs}), append(errs, err)
+	}
+	return all, errors.Join(errs...)
+}
+
+// before are the objects that stand in front of the brokers' files.
+func (d objects) before() []Object {
+	var all []Object
+	if d.options.CreateNamespace {
+		all = append(all, d.namespace())
+	}
+	if _, tls := d.cfg.Listener(true); tls {
+		switch d.cfg.TLS.Source {
+		case config.SourceCertManager:
+			all = append(all, d.certificate())
+		case config.SourceServiceCA:
+			all = append(all, d.serviceCA())
+		}
+	}
+	return all
+}
+
+// around are the objects that lead to the brokers, and guard them.
+func (d objects) around() (all []Object, err error) {
+	switch d.cfg.Deploy.Profile {
+	case config.ProfileHA:
+		all = append(all, d.disruptionBudget())
+		all = append(all, d.access()...)
+		all = append(all, d.pairServices()...)
+		ingress, err := d.ingress()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ingress...)
+	case config.ProfileLoadBalancer:
+		all = append(all, d.balanced(d.service(d.cfg.Name, d.cfg.Listeners)))
+	default:
+		all = append(all, d.networkPolicy())
+		all = append(all, d.split()...)
+		if l, ok := d.routed(); ok {
+			all = append(all, d.route(l, "", d.cfg.Deploy.Host))
+		}
 	}
 	return all, nil
 }
+
+// pair tells whether there are two brokers.
+func (d objects) pair() bool { return d.cfg.Deploy.Profile == config.ProfileHA }
 
 // meta is an object's metadata under the name.
 func (d objects) meta(name string) metav1.ObjectMeta {
@@ -72,42 +148,21 @@ func (d objects) meta(name string) metav1.ObjectMeta {
 // selector returns the labels that tell the broker's pods from others; they
 // can't change once deployed, so nothing that changes is among them.
 func (d objects) selector() map[string]string {
-	return map[string]string{
+	labels := map[string]string{
 		"app.kubernetes.io/name":     "mosquitto",
 		"app.kubernetes.io/instance": d.cfg.Name,
 	}
+	if d.role != "" {
+		labels[config.LabelRole] = d.role
+	}
+	return labels
+}
+
+// as is d for the broker of that role.
+func (d objects) as(role string) objects {
+	d.role = role
+	return d
 }
 
 // tlsName is the name of what serves or holds TLS.
 func tlsName(name string) string { return name + "-tls" }
-
-// check holds names against the API's own rules.
-func check(cfg config.Config, o Options) error {
-	var errs []error
-	refuse := func(what, value string, faults []string) {
-		for _, f := range faults {
-			errs = append(errs, fmt.Errorf("%s %q: %s", what, value, f))
-		}
-	}
-	refuse("name", tlsName(cfg.Name), validation.IsDNS1035Label(tlsName(cfg.Name)))
-	refuse("name", authName(cfg.Name), validation.IsDNS1123Label(authName(cfg.Name)))
-	if ns := cfg.Deploy.Namespace; ns != "" {
-		refuse("namespace", ns, validation.IsDNS1123Label(ns))
-	}
-	if host := cfg.Deploy.Host; host != "" {
-		refuse("host", host, validation.IsDNS1123Subdomain(host))
-	}
-	if secret := cfg.Deploy.PullSecret; secret != "" {
-		refuse("pull secret", secret, validation.IsDNS1123Subdomain(secret))
-	}
-	if o.Version != "" {
-		refuse("version", o.Version, validation.IsValidLabelValue(o.Version))
-	}
-	for _, l := range cfg.Listeners {
-		refuse("listener", l.Name, validation.IsValidPortName(l.Name))
-	}
-	if o.Image == "" {
-		errs = append(errs, errors.New("no image is named"))
-	}
-	return errors.Join(errs...)
-}

@@ -15,67 +15,96 @@ import (
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/files"
 	"github.com/mosqbuild/mosqbuild/openshift"
+	"github.com/mosqbuild/mosqbuild/openshift/crd"
 )
 
 // What Pod Security's restricted profile and restricted-v2 ask for.
 func TestRestricted(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
-		d, c := deployment(t, objects(t, cfg))
-		pod := d.Spec.Template.Spec
-		if *d.Spec.Replicas != 1 || d.Spec.Strategy.Type != appsv1.RecreateDeploymentStrategyType {
-			t.Errorf("%d replicas, strategy %q", *d.Spec.Replicas, d.Spec.Strategy.Type)
-		}
-		if s := pod.SecurityContext; !*s.RunAsNonRoot || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault ||
-			s.RunAsUser != nil || s.RunAsGroup != nil || s.FSGroup != nil {
-			t.Errorf("the pod's security context is %+v", s)
-		}
-		if s := c.SecurityContext; *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem || s.RunAsUser != nil ||
-			!slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) || len(s.Capabilities.Add) != 0 {
-			t.Errorf("the container's security context is %+v", s)
-		}
-		if *pod.AutomountServiceAccountToken || *pod.EnableServiceLinks || pod.HostNetwork || pod.HostPID || pod.HostIPC {
-			t.Errorf("the pod gets more than it needs: %+v", pod)
-		}
-		if c.Image != image || c.Resources.Limits.Memory().String() != cfg.Deploy.Memory || c.Resources.Requests.Memory().String() != cfg.Deploy.Memory {
-			t.Errorf("image %q, resources %v", c.Image, c.Resources)
-		}
-		var pull []string
-		for _, s := range pod.ImagePullSecrets {
-			pull = append(pull, s.Name)
-		}
-		if strings.Join(pull, " ") != cfg.Deploy.PullSecret {
-			t.Errorf("pull secrets %q, want %q", pull, cfg.Deploy.PullSecret)
-		}
+		brokers(t, cfg, objects(t, cfg), func(_ string, d *appsv1.Deployment, c corev1.Container) {
+			pod := d.Spec.Template.Spec
+			if *d.Spec.Replicas != 1 || d.Spec.Strategy.Type != appsv1.RecreateDeploymentStrategyType {
+				t.Errorf("%d replicas, strategy %q", *d.Spec.Replicas, d.Spec.Strategy.Type)
+			}
+			user, group := cfg.Deploy.IDs()
+			if s := pod.SecurityContext; !*s.RunAsNonRoot || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault ||
+				number(s.RunAsUser) != user || number(s.RunAsGroup) != group || number(s.FSGroup) != group || (group != 0) != (s.FSGroupChangePolicy != nil) {
+				t.Errorf("the pod's security context is %+v", s)
+			}
+			if s := c.SecurityContext; *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem || s.RunAsUser != nil ||
+				!slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) || len(s.Capabilities.Add) != 0 {
+				t.Errorf("the container's security context is %+v", s)
+			}
+			if *pod.AutomountServiceAccountToken || *pod.EnableServiceLinks || pod.HostNetwork || pod.HostPID || pod.HostIPC {
+				t.Errorf("the pod gets more than it needs: %+v", pod)
+			}
+			if c.Image != image || c.Resources.Limits.Memory().String() != cfg.Deploy.Memory || c.Resources.Requests.Memory().String() != cfg.Deploy.Memory {
+				t.Errorf("image %q, resources %v", c.Image, c.Resources)
+			}
+			var pull []string
+			for _, s := range pod.ImagePullSecrets {
+				pull = append(pull, s.Name)
+			}
+			if strings.Join(pull, " ") != cfg.Deploy.PullSecret {
+				t.Errorf("pull secrets %q, want %q", pull, cfg.Deploy.PullSecret)
+			}
+		})
 	})
 }
 
-// Listeners, container ports, Services and the pod's labels agree.
+// number is 0 for none.
+func number(p *int64) int {
+	if p == nil {
+		return 0
+	}
+	return int(*p)
+}
+
+// Listeners, container ports, Services and the pods' labels agree.
 func TestPorts(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		objs := objects(t, cfg)
-		d, c := deployment(t, objs)
-		want := map[string]int{}
-		for _, l := range cfg.Listeners {
-			want[l.Name] = l.Port
-		}
-		ofContainer, ofServices := map[string]int{}, map[string]int{}
-		for _, p := range c.Ports {
-			ofContainer[p.Name] = int(p.ContainerPort)
-		}
-		for _, s := range find[corev1.Service](objs) {
-			for _, p := range s.Spec.Ports {
-				ofServices[p.TargetPort.StrVal] = int(p.Port)
+		brokers(t, cfg, objs, func(role string, d *appsv1.Deployment, c corev1.Container) {
+			want := map[string]int{}
+			for _, l := range cfg.Listeners {
+				want[l.Name] = l.Port
 			}
-			for k, v := range s.Spec.Selector {
-				if d.Spec.Template.Labels[k] != v || d.Spec.Selector.MatchLabels[k] != v {
-					t.Errorf("Service %s selects %s=%s; the pod has %v", s.Name, k, v, d.Spec.Template.Labels)
+			if role == config.RolePrimary {
+				want[config.BridgeListener] = config.PortBridge
+			}
+			ofContainer, ofServices := map[string]int{}, map[string]int{}
+			for _, p := range c.Ports {
+				ofContainer[p.Name] = int(p.ContainerPort)
+			}
+			for _, s := range find[corev1.Service](objs) {
+				if !selects(s.Spec.Selector, d.Spec.Template.Labels) {
+					continue
+				}
+				if !selects(d.Spec.Selector.MatchLabels, d.Spec.Template.Labels) || len(d.Spec.Selector.MatchLabels) != len(s.Spec.Selector) {
+					t.Errorf("Service %s selects %v, the Deployment %v", s.Name, s.Spec.Selector, d.Spec.Selector.MatchLabels)
+				}
+				for _, p := range s.Spec.Ports {
+					ofServices[p.TargetPort.StrVal] = want[p.TargetPort.StrVal]
+					outside := int(p.Port)
+					if outside != want[p.Name] && (s.Name != cfg.Broker(role) || !slices.Contains([]int{2883, 3883}, outside)) {
+						t.Errorf("Service %s has %s at %d", s.Name, p.Name, outside)
+					}
 				}
 			}
-		}
-		if !maps.Equal(ofContainer, want) || !maps.Equal(ofServices, want) {
-			t.Errorf("the container has ports %v, the Services %v, the listeners %v", ofContainer, ofServices, want)
-		}
+			if !maps.Equal(ofContainer, want) || !maps.Equal(ofServices, want) {
+				t.Errorf("the container of %s has ports %v, the Services %v, the listeners %v", d.Name, ofContainer, ofServices, want)
+			}
+		})
 	})
+}
+
+func selects(selector, labels map[string]string) bool {
+	for k, v := range selector {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return true
 }
 
 // Every path that mosquitto.conf and the probes name is mounted, readable by
@@ -83,41 +112,57 @@ func TestPorts(t *testing.T) {
 func TestMounts(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		objs := objects(t, cfg)
-		d, c := deployment(t, objs)
-		mounted := map[string]bool{}
-		for _, m := range c.VolumeMounts {
-			i := slices.IndexFunc(d.Spec.Template.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name })
-			if i < 0 || m.SubPath != "" {
-				t.Fatalf("mount %+v", m)
+		brokers(t, cfg, objs, func(role string, d *appsv1.Deployment, c corev1.Container) {
+			mounted := map[string]bool{}
+			for _, m := range c.VolumeMounts {
+				i := slices.IndexFunc(d.Spec.Template.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name })
+				if i < 0 || m.SubPath != "" {
+					t.Fatalf("mount %+v", m)
+				}
+				for _, key := range keys(t, objs, d.Spec.Template.Spec.Volumes[i]) {
+					mounted[path.Join(m.MountPath, key)] = true
+				}
+				if writable := m.MountPath == config.DataDir; m.ReadOnly == writable {
+					t.Errorf("%s: read-only is %v", m.MountPath, m.ReadOnly)
+				}
 			}
-			for _, key := range keys(t, objs, d.Spec.Template.Spec.Volumes[i]) {
-				mounted[path.Join(m.MountPath, key)] = true
+			want := []string{config.AuthDir + "/" + config.OptionsFile, config.ConfigDir + "/" + config.ConfFile}
+			for line := range strings.Lines(conf(t, objs, cfg.Broker(role))) {
+				option, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+				if strings.HasPrefix(value, "/") && option != "persistence_location" {
+					want = append(want, value)
+				}
+				saves := slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == config.DataDir })
+				if option == "persistence" && (value == "true") != saves {
+					t.Errorf("persistence is %s, and a volume for it there: %v", value, saves)
+				}
 			}
-			if writable := m.MountPath == config.DataDir; m.ReadOnly == writable {
-				t.Errorf("%s: read-only is %v", m.MountPath, m.ReadOnly)
+			if _, tls := cfg.Listener(true); tls {
+				want = append(want, config.CertsDir+"/"+config.CAFile)
 			}
-		}
-		want := []string{config.AuthDir + "/" + config.OptionsFile, config.ConfigDir + "/" + config.ConfFile}
-		conf := find[corev1.ConfigMap](objs)[0].Data[config.ConfFile]
-		for line := range strings.Lines(conf) {
-			option, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-			if strings.HasPrefix(value, "/") && option != "persistence_location" {
-				want = append(want, value)
+			for _, p := range want {
+				if !mounted[p] {
+					t.Errorf("%s isn't mounted; these are: %v", p, slices.Sorted(maps.Keys(mounted)))
+				}
 			}
-		}
-		if _, tls := cfg.Listener(true); tls {
-			want = append(want, config.CertsDir+"/"+config.CAFile)
-		}
-		for _, p := range want {
-			if !mounted[p] {
-				t.Errorf("%s isn't mounted; these are: %v", p, slices.Sorted(maps.Keys(mounted)))
+			maps.DeleteFunc(mounted, func(p string, _ bool) bool { return slices.Contains(want, p) })
+			if len(mounted) > 0 {
+				t.Errorf("nobody names %v", slices.Sorted(maps.Keys(mounted)))
 			}
-		}
-		maps.DeleteFunc(mounted, func(p string, _ bool) bool { return slices.Contains(want, p) })
-		if len(mounted) > 0 {
-			t.Errorf("nobody names %v", slices.Sorted(maps.Keys(mounted)))
-		}
+		})
 	})
+}
+
+// conf is the mosquitto.conf in the ConfigMap of that name.
+func conf(t *testing.T, objs []runtime.Object, name string) string {
+	t.Helper()
+	for _, m := range find[corev1.ConfigMap](objs) {
+		if m.Name == name {
+			return m.Data[config.ConfFile]
+		}
+	}
+	t.Fatalf("no ConfigMap %q", name)
+	return ""
 }
 
 // keys are the files that a volume holds.
@@ -128,6 +173,27 @@ func keys(t *testing.T, objs []runtime.Object, v corev1.Volume) []string {
 		for _, s := range find[corev1.Secret](objs) {
 			if s.Name == v.Secret.SecretName {
 				return slices.Collect(maps.Keys(s.Data))
+			}
+		}
+		for _, c := range find[crd.Certificate](objs) {
+			if c.Spec.SecretName == v.Secret.SecretName {
+				return []string{config.CAFile, config.CertFile, config.KeyFile}
+			}
+		}
+	case v.Projected != nil && *v.Projected.DefaultMode == 0o440:
+		secret, ca := v.Projected.Sources[0].Secret.Name, v.Projected.Sources[1].ConfigMap
+		for _, s := range find[corev1.Service](objs) {
+			for _, m := range find[corev1.ConfigMap](objs) {
+				if s.Annotations["service.beta.openshift.io/serving-cert-secret-name"] == secret && m.Name == ca.Name &&
+					m.Annotations["service.beta.openshift.io/inject-cabundle"] == "true" && ca.Items[0].Key == "service-ca.crt" {
+					return []string{ca.Items[0].Path, config.CertFile, config.KeyFile}
+				}
+			}
+		}
+	case v.PersistentVolumeClaim != nil:
+		for _, c := range find[corev1.PersistentVolumeClaim](objs) {
+			if c.Name == v.PersistentVolumeClaim.ClaimName {
+				return nil
 			}
 		}
 	case v.ConfigMap != nil && *v.ConfigMap.DefaultMode == 0o440:
@@ -145,37 +211,38 @@ func keys(t *testing.T, objs []runtime.Object, v corev1.Volume) []string {
 
 func TestProbes(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
-		_, c := deployment(t, objects(t, cfg))
-		if !slices.Contains(c.Env, corev1.EnvVar{Name: "XDG_CONFIG_HOME", Value: config.AuthDir}) {
-			t.Errorf("the client won't find its login: %v", c.Env)
-		}
-		if !slices.Contains(c.Env, corev1.EnvVar{Name: "MOSQUITTO_UNSAFE_ALLOW_SYMLINKS", Value: "1"}) {
-			t.Errorf("a broker of version 2.1 won't read what is mounted: %v", c.Env)
-		}
-		for _, p := range []*corev1.Probe{c.StartupProbe, c.ReadinessProbe, c.LivenessProbe} {
-			args := p.Exec.Command
-			port, err := strconv.Atoi(value(args, "-p"))
-			i := slices.IndexFunc(cfg.Listeners, func(l config.Listener) bool { return l.Port == port })
-			if err != nil || i < 0 {
-				t.Fatalf("no listener at %q", value(args, "-p"))
+		brokers(t, cfg, objects(t, cfg), func(_ string, _ *appsv1.Deployment, c corev1.Container) {
+			if !slices.Contains(c.Env, corev1.EnvVar{Name: "XDG_CONFIG_HOME", Value: config.AuthDir}) {
+				t.Errorf("the client won't find its login: %v", c.Env)
 			}
-			if tls := slices.Contains(args, "--cafile"); tls != cfg.Listeners[i].TLS {
-				t.Errorf("TLS is %v in %q", tls, args)
+			if !slices.Contains(c.Env, corev1.EnvVar{Name: "MOSQUITTO_UNSAFE_ALLOW_SYMLINKS", Value: "1"}) {
+				t.Errorf("a broker of version 2.1 won't read what is mounted: %v", c.Env)
 			}
-			if insecure := slices.Contains(args, "--insecure"); insecure != (cfg.TLS.Source == config.SourceFiles) {
-				t.Errorf("the name is checked: %v, with certificates from %q", !insecure, cfg.TLS.Source)
+			for _, p := range []*corev1.Probe{c.StartupProbe, c.ReadinessProbe, c.LivenessProbe} {
+				args := p.Exec.Command
+				port, err := strconv.Atoi(value(args, "-p"))
+				i := slices.IndexFunc(cfg.Listeners, func(l config.Listener) bool { return l.Port == port })
+				if err != nil || i < 0 {
+					t.Fatalf("no listener at %q", value(args, "-p"))
+				}
+				if tls := slices.Contains(args, "--cafile"); tls != cfg.Listeners[i].TLS {
+					t.Errorf("TLS is %v in %q", tls, args)
+				}
+				if insecure := slices.Contains(args, "--insecure"); insecure != (cfg.TLS.Source == config.SourceFiles || cfg.TLS.Source == config.SourceServiceCA) {
+					t.Errorf("the name is checked: %v, with certificates from %q", !insecure, cfg.TLS.Source)
+				}
+				wait, err := strconv.Atoi(value(args, "-W"))
+				if err != nil || int(p.TimeoutSeconds) <= wait || p.PeriodSeconds < 1 {
+					t.Errorf("the client gives up after %d s, the kubelet after %d s", wait, p.TimeoutSeconds)
+				}
+				if value(args, "-t") != config.HealthTopic || args[0] != config.ClientPath || value(args, "-C") != "1" {
+					t.Errorf("the probe is %q", args)
+				}
 			}
-			wait, err := strconv.Atoi(value(args, "-W"))
-			if err != nil || int(p.TimeoutSeconds) <= wait || p.PeriodSeconds < 1 {
-				t.Errorf("the client gives up after %d s, the kubelet after %d s", wait, p.TimeoutSeconds)
+			if g := c.LivenessProbe.TerminationGracePeriodSeconds; g == nil || *g > 5 {
+				t.Errorf("a stuck broker is given %v s to end", g)
 			}
-			if value(args, "-t") != config.HealthTopic || args[0] != config.ClientPath || value(args, "-C") != "1" {
-				t.Errorf("the probe is %q", args)
-			}
-		}
-		if g := c.LivenessProbe.TerminationGracePeriodSeconds; g == nil || *g > 5 {
-			t.Errorf("a stuck broker is given %v s to end", g)
-		}
+		})
 	})
 }
 
@@ -194,7 +261,7 @@ func TestChecksum(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, _ := deployment(t, objs)
+		d := find[appsv1.Deployment](objs)[0]
 		return d.Spec.Template.Annotations["checksum/files"]
 	}
 	good := bundle(t, config.Default())

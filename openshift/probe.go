@@ -53,7 +53,7 @@ func (d objects) probeCommand() []string {
 		return args
 	}
 	args = append(args, "--cafile", path.Join(config.CertsDir, config.CAFile))
-	if d.cfg.TLS.Source == config.SourceFiles {
+	if s := d.cfg.TLS.Source; s == config.SourceFiles || s == config.SourceServiceCA {
 		// Certificates from elsewhere needn't name the loopback address;
 		// the chain is still checked.
 		args = append(args, "--insecure")

@@ -15,15 +15,28 @@ const (
 	tunnelTimeout    = "1h"
 )
 
-// route leads from outside to the listener l by the name in the TLS handshake;
-// the router doesn't decrypt, since MQTT isn't HTTP.
-func (d objects) route(l config.Listener) *routev1.Route {
+// routed is the listener that a Route may lead to. There is none where the
+// certificate comes from the service CA: it names the Service alone, and a
+// client that comes through the router would not find the name it asked for.
+func (d objects) routed() (config.Listener, bool) {
+	l, tls := d.cfg.Listener(true)
+	return l, tls && d.cfg.Deploy.Routed() && d.cfg.TLS.Source != config.SourceServiceCA
+}
+
+// route leads from outside to the listener l of the broker of that role by the
+// name in the TLS handshake; the router doesn't decrypt, since MQTT isn't HTTP.
+func (d objects) route(l config.Listener, role, host string) *routev1.Route {
+	name := d.cfg.Broker(role)
+	service := name
+	if !d.pair() {
+		service = tlsName(name)
+	}
 	r := &routev1.Route{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "route.openshift.io/v1", Kind: "Route"},
-		ObjectMeta: d.meta(d.cfg.Name),
+		ObjectMeta: d.meta(name),
 		Spec: routev1.RouteSpec{
-			Host: d.cfg.Deploy.Host,
-			To:   routev1.RouteTargetReference{Kind: "Service", Name: tlsName(d.cfg.Name), Weight: new(int32(100))},
+			Host: host,
+			To:   routev1.RouteTargetReference{Kind: "Service", Name: service, Weight: new(int32(100))},
 			Port: &routev1.RoutePort{TargetPort: intstr.FromString(l.Name)},
 			TLS: &routev1.TLSConfig{
 				Termination:                   routev1.TLSTerminationPassthrough,

@@ -1,33 +1,113 @@
 package openshift
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/mosqbuild/mosqbuild/config"
 )
 
-// service is the Service of the listeners with TLS, or of those without; nil
-// where there are none. Two, so that plain MQTT can be kept from others, or
-// dropped, without touching what the Route leads to.
-func (d objects) service(tls bool) *corev1.Service {
-	name := d.cfg.Name
-	if tls {
-		name = tlsName(name)
-	}
+// service leads to listeners of the broker.
+func (d objects) service(name string, listeners []config.Listener) *corev1.Service {
 	s := &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
-		ObjectMeta: d.meta(name),
+		ObjectMeta: d.as("").meta(name),
 		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, Selector: d.selector()},
 	}
-	for _, l := range d.cfg.Listeners {
-		if l.TLS == tls {
-			s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{
-				Name: l.Name, Port: int32(l.Port), TargetPort: intstr.FromString(l.Name), Protocol: corev1.ProtocolTCP,
-			})
-		}
-	}
-	if len(s.Spec.Ports) == 0 {
-		return nil
+	for _, l := range listeners {
+		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{
+			Name: l.Name, Port: int32(l.Port), TargetPort: intstr.FromString(l.Name), Protocol: corev1.ProtocolTCP,
+		})
 	}
 	return s
+}
+
+// split is a Service of the listeners without TLS, and one of those with. Two,
+// so that plain MQTT can be kept from others, or dropped, without touching what
+// the Route leads to.
+func (d objects) split() []Object {
+	var plain, tls []config.Listener
+	for _, l := range d.cfg.Listeners {
+		if l.TLS {
+			tls = append(tls, l)
+		} else {
+			plain = append(plain, l)
+		}
+	}
+	var all []Object
+	if len(plain) > 0 {
+		all = append(all, d.service(d.cfg.Name, plain))
+	}
+	if len(tls) > 0 {
+		s := d.service(tlsName(d.cfg.Name), tls)
+		if d.cfg.TLS.Source == config.SourceServiceCA {
+			s.Annotations = map[string]string{annotationServingCert: tlsName(d.cfg.Name)}
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// What load balancers in clusters of one's own read: Cilium's LB IPAM, and
+// external-dns.
+const (
+	annotationAddress = "lbipam.cilium.io/ips"
+	annotationHost    = "external-dns.alpha.kubernetes.io/hostname"
+)
+
+// balanced gives s an address outside the cluster. The policy is Cluster: with
+// Local, Cilium may announce the address from a node that has no broker and
+// drops what it gets, and others only follow a broker to another node when
+// their health checks do. The price is that the broker's log shows a node's
+// address in place of the client's.
+func (d objects) balanced(s *corev1.Service) *corev1.Service {
+	s.Spec.Type = corev1.ServiceTypeLoadBalancer
+	s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyCluster
+	annotations := map[string]string{}
+	if address := d.cfg.Deploy.LoadBalancer.Address; address != "" {
+		annotations[annotationAddress] = address
+	}
+	if host := d.cfg.Deploy.Host; host != "" {
+		annotations[annotationHost] = host
+	}
+	maps.Copy(annotations, d.cfg.Deploy.LoadBalancer.Annotations)
+	if len(annotations) > 0 {
+		s.Annotations = annotations
+	}
+	return s
+}
+
+// brokerPort is the port at which the Service of one broker of a pair has the
+// plain listener.
+func brokerPort(role string) int {
+	if role == config.RolePrimary {
+		return 2883
+	}
+	return 3883
+}
+
+// pairServices are the clients' Service, which starts out at the primary, and
+// one that leads to each broker for good.
+func (d objects) pairServices() []Object {
+	clients := d.as(config.RolePrimary).service(d.cfg.Name, d.cfg.Listeners)
+	if d.cfg.Deploy.Ingress == config.IngressLoadBalancer {
+		clients = d.balanced(clients)
+	}
+	all := []Object{clients}
+	for _, role := range []string{config.RolePrimary, config.RoleSecondary} {
+		one := d.as(role)
+		s := one.service(d.cfg.Broker(role), one.listeners())
+		if l, ok := d.cfg.Listener(false); ok {
+			for i, p := range s.Spec.Ports {
+				if p.Name == l.Name {
+					s.Spec.Ports[i].Port = int32(brokerPort(role))
+				}
+			}
+		}
+		all = append(all, s)
+	}
+	return all
 }

@@ -1,0 +1,79 @@
+package openshift
+
+import (
+	"fmt"
+
+	"github.com/mosqbuild/mosqbuild/config"
+)
+
+// Notes returns what to know before the objects of cfg and o are applied: why
+// they are as they are, where they could be otherwise, and what they replace.
+// Each is one sentence or two, without a full stop.
+func Notes(cfg config.Config, o Options) []string {
+	d := objects{cfg: cfg, options: o}
+	var notes []string
+	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	switch {
+	case d.pair():
+		say("the brokers are Deployments with strategy Recreate: under RollingUpdate a new pod would wait for ever for a node that the other broker isn't on, and a StatefulSet's pod comes back from a lost node by hand only")
+	case cfg.Deploy.Volume() != "":
+		say("a Deployment with strategy Recreate, for RollingUpdate would have two pods wait for one ReadWriteOnce volume; no StatefulSet, whose pod comes back from a lost node by hand only")
+	default:
+		say("a Deployment with strategy Recreate: two brokers at once would share the Service and know nothing of each other's messages")
+	}
+	if d.outside() {
+		say("externalTrafficPolicy is Cluster: with Local, a load balancer that announces the address from another node than the broker's loses the traffic; the broker's log shows a node's address for the client's")
+	}
+	d.certificateNotes(say)
+	if d.pair() {
+		d.pairNotes(say)
+	}
+	return notes
+}
+
+// outside tells whether a Service has an address outside the cluster.
+func (d objects) outside() bool {
+	return d.cfg.Deploy.Profile == config.ProfileLoadBalancer || d.pair() && d.cfg.Deploy.Ingress == config.IngressLoadBalancer
+}
+
+func (d objects) certificateNotes(say func(string, ...any)) {
+	if _, tls := d.cfg.Listener(true); !tls {
+		return
+	}
+	switch d.cfg.TLS.Source {
+	case config.SourceServiceCA:
+		say("there is no Route: the service CA's certificate names the Service alone, so clients that come through the router would refuse it; set tls.source to %s, %s or %s for one", config.SourceGenerate, config.SourceFiles, config.SourceCertManager)
+	case config.SourceCertManager:
+		say("the issuer must sign names within the cluster and put its CA into the Secret, as those of types CA and Vault do; an ACME issuer does neither")
+	default:
+		return
+	}
+	say("the broker reads a renewed certificate when it restarts: kubectl rollout restart deployment %s", d.cfg.Broker(d.firstRole()))
+}
+
+func (d objects) firstRole() string {
+	if d.pair() {
+		return config.RolePrimary
+	}
+	return ""
+}
+
+func (d objects) pairNotes(say func(string, ...any)) {
+	name, ns := d.cfg.Name, d.cfg.Deploy.Namespace
+	say("clients are switched to the other broker by hand: %s; applying the objects again switches them back", switchCommand(name, ns, config.RoleSecondary))
+	if d.cfg.Deploy.Volume() != "" {
+		say("with deploy.storage a broker comes back with what it had: retained messages deleted or changed meanwhile return, or differ between the brokers for good; without it the broker comes back empty and takes over the other's")
+	} else {
+		say("a broker that comes back is empty and takes over the other's retained messages; one that was cut off and kept running must be restarted before it is connected again")
+	}
+	if d.options.TraefikPorts {
+		say("WARNING: the HelmChartConfig kube-system/traefik replaces the one that the cluster has, if any: merge its valuesContent by hand then")
+	} else if d.cfg.Deploy.Ingress == config.IngressTraefik {
+		say("Traefik needs an entry point for each IngressRouteTCP; on k3s, --traefik-ports renders them")
+	}
+}
+
+// switchCommand is the command that leads clients to the broker of that role.
+func switchCommand(name, namespace, role string) string {
+	return fmt.Sprintf(`kubectl patch service %s -n %s -p '{"spec":{"selector":{"%s":"%s"}}}'`, name, namespace, config.LabelRole, role)
+}

@@ -1,0 +1,195 @@
+package openshift_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/openshift"
+	"github.com/mosqbuild/mosqbuild/openshift/crd"
+)
+
+// The brokers of a pair keep off each other's node, and the objects that are
+// for both or for one select just those.
+func TestPair(t *testing.T) {
+	cfg := deployments()["ha"]
+	objs := objects(t, cfg)
+	pods := map[string]map[string]string{}
+	brokers(t, cfg, objs, func(role string, d *appsv1.Deployment, c corev1.Container) {
+		pods[role] = d.Spec.Template.Labels
+		terms := d.Spec.Template.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+		for _, other := range []string{config.RolePrimary, config.RoleSecondary} {
+			labels := maps.Clone(d.Spec.Template.Labels)
+			labels[config.LabelRole] = other
+			if len(terms) != 1 || terms[0].TopologyKey != "kubernetes.io/hostname" || !selects(terms[0].LabelSelector.MatchLabels, labels) {
+				t.Errorf("the %s doesn't keep off the %s: %+v", role, other, terms)
+			}
+		}
+		bridges := strings.Contains(conf(t, objs, d.Name), "\nconnection ")
+		if bridges != (role == config.RoleSecondary) {
+			t.Errorf("the %s has a bridge: %v", role, bridges)
+		}
+	})
+	for name, want := range map[string][]string{
+		"mosquitto": {config.RolePrimary}, "mosquitto-primary": {config.RolePrimary}, "mosquitto-secondary": {config.RoleSecondary},
+	} {
+		s := find[corev1.Service](objs)
+		i := slices.IndexFunc(s, func(s *corev1.Service) bool { return s.Name == name })
+		for role, labels := range pods {
+			if selects(s[i].Spec.Selector, labels) != slices.Contains(want, role) {
+				t.Errorf("Service %s and the %s: %v", name, role, s[i].Spec.Selector)
+			}
+		}
+	}
+	budget := find[policyv1.PodDisruptionBudget](objs)[0]
+	if budget.Spec.MinAvailable.IntVal != 1 || !selects(budget.Spec.Selector.MatchLabels, pods[config.RolePrimary]) || !selects(budget.Spec.Selector.MatchLabels, pods[config.RoleSecondary]) {
+		t.Errorf("the budget is %+v", budget.Spec)
+	}
+	role, binding := find[rbacv1.Role](objs)[0], find[rbacv1.RoleBinding](objs)[0]
+	if len(role.Rules) != 1 || !slices.Equal(role.Rules[0].ResourceNames, []string{"mosquitto"}) || !slices.Equal(role.Rules[0].Resources, []string{"services"}) ||
+		!slices.Equal(role.Rules[0].Verbs, []string{"get", "patch"}) {
+		t.Errorf("the role allows %+v", role.Rules)
+	}
+	account := find[corev1.ServiceAccount](objs)[0]
+	if s := binding.Subjects[0]; s.Name != account.Name || s.Namespace != cfg.Deploy.Namespace || binding.RoleRef.Name != role.Name {
+		t.Errorf("the binding is of %+v to %+v", binding.Subjects, binding.RoleRef)
+	}
+}
+
+// The address that the bridge connects to is a Service with that port, under a
+// name that the primary's certificate is made for.
+func TestBridgeAddress(t *testing.T) {
+	cfg := deployments()["ha"]
+	objs := objects(t, cfg)
+	_, rest, _ := strings.Cut(conf(t, objs, "mosquitto-secondary"), "\naddress ")
+	address, _, _ := strings.Cut(rest, "\n")
+	if address != cfg.Broker(config.RolePrimary)+":8884" {
+		t.Errorf("the bridge connects to %q", address)
+	}
+	for _, s := range find[corev1.Service](objs) {
+		has := slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == config.PortBridge })
+		if has != (s.Name == cfg.Broker(config.RolePrimary)) {
+			t.Errorf("Service %s has the bridge's port: %v", s.Name, has)
+		}
+	}
+}
+
+func TestBalancedService(t *testing.T) {
+	for _, name := range []string{"loadbalancer", "ha"} {
+		cfg := deployments()[name]
+		s := find[corev1.Service](objects(t, cfg))[0]
+		if s.Spec.Type != corev1.ServiceTypeLoadBalancer || s.Spec.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyCluster || len(s.Spec.Ports) != 2 {
+			t.Errorf("%s: %+v", name, s.Spec)
+		}
+		if name == "loadbalancer" && !maps.Equal(s.Annotations, map[string]string{
+			"lbipam.cilium.io/ips": "192.0.2.7", "external-dns.alpha.kubernetes.io/hostname": "mqtt.example.com", "example.com/pool": "lan",
+		}) {
+			t.Errorf("annotations %v", s.Annotations)
+		}
+	}
+}
+
+// The router gets to the listeners with TLS, the namespace to all, others to none.
+func TestNetworkPolicy(t *testing.T) {
+	each(t, func(t *testing.T, _ string, cfg config.Config) {
+		policies := find[networkingv1.NetworkPolicy](objects(t, cfg))
+		if cfg.Deploy.Profile != config.ProfileOpenShift {
+			if len(policies) != 0 {
+				t.Errorf("%d policies", len(policies))
+			}
+			return
+		}
+		tls, routed := cfg.Listener(true)
+		routed = routed && cfg.TLS.Source != config.SourceServiceCA
+		rules := policies[0].Spec.Ingress
+		if len(policies) != 1 || len(rules[0].Ports) != len(cfg.Listeners) || rules[0].From[0].PodSelector == nil || rules[0].From[0].NamespaceSelector != nil {
+			t.Errorf("within the namespace: %+v", rules[0])
+		}
+		if (len(rules) == 2) != routed {
+			t.Fatalf("%d rules", len(rules))
+		}
+		if routed && (rules[1].Ports[0].Port.IntValue() != tls.Port || len(rules[1].From) != 2 || rules[1].From[0].PodSelector != nil) {
+			t.Errorf("for the router: %+v", rules[1])
+		}
+	})
+}
+
+func TestRefusedWishes(t *testing.T) {
+	pair := deployments()["ha"]
+	nowhere, plain, port := pair, pair, pair
+	nowhere.Deploy.Namespace = ""
+	plain.Deploy.Ingress, plain.Listeners = config.IngressRoute, plain.Listeners[:1]
+	port.Listeners = []config.Listener{{Name: "mqtt", Port: 1883}, {Name: "mqtts", Port: 3883, TLS: true}}
+	for name, c := range map[string]struct {
+		cfg  config.Config
+		o    openshift.Options
+		want string
+	}{
+		"no namespace":          {nowhere, openshift.Options{}, "needs a namespace"},
+		"a Route to plain":      {plain, openshift.Options{}, "listener with TLS"},
+		"a port twice":          {port, openshift.Options{}, "3883 is the plain port"},
+		"ports without":         {pair, openshift.Options{TraefikPorts: true}, "ingress traefik"},
+		"ports elsewhere":       {config.Default(), openshift.Options{TraefikPorts: true}, "profile ha"},
+		"a namespace unnamed":   {config.Default(), openshift.Options{CreateNamespace: true}, "no namespace"},
+		"a name far too long":   {named(pair, strings.Repeat("a", 54)), openshift.Options{}, "-secondary"},
+		"a size that is no one": {sized(pair, "1Zi"), openshift.Options{}, `"1Zi"`},
+	} {
+		c.o.Image = image
+		if _, err := openshift.Objects(c.cfg, bundle(t, c.cfg), c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q in it", name, err, c.want)
+		}
+	}
+}
+
+func named(cfg config.Config, name string) config.Config { cfg.Name = name; return cfg }
+
+func sized(cfg config.Config, size string) config.Config { cfg.Deploy.Storage.Size = size; return cfg }
+
+// What is to be known is said where it holds, and nowhere else.
+func TestNotes(t *testing.T) {
+	for word, where := range map[string][]string{
+		"Recreate":              slices.Collect(maps.Keys(deployments())),
+		"StatefulSet":           {"loadbalancer", "ha", "ha-traefik", "ha-route"},
+		"externalTrafficPolicy": {"loadbalancer", "ha"},
+		"there is no Route":     {"service-ca"},
+		"ACME":                  {"cert-manager"},
+		"rollout restart":       {"service-ca", "cert-manager"},
+		"kubectl patch service": {"ha", "ha-traefik", "ha-route"},
+		`{"role":"secondary"}`:  {"ha", "ha-traefik", "ha-route"},
+		"replaces the one":      {"ha-traefik"},
+		"for good":              {"ha-traefik"},
+	} {
+		for name, cfg := range deployments() {
+			all := strings.Join(openshift.Notes(cfg, options(cfg)), "\n")
+			if strings.Contains(all, word) != slices.Contains(where, name) {
+				t.Errorf("%s: %q is said wrongly, or not:\n%s", name, word, all)
+			}
+		}
+	}
+}
+
+func TestCopiesShareNothing(t *testing.T) {
+	r := &crd.IngressRouteTCP{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"a": "b"}}, Spec: crd.IngressRouteTCPSpec{
+		EntryPoints: []string{"mqtt"}, TLS: &crd.TLSTCP{}, Routes: []crd.RouteTCP{{Services: []crd.ServiceTCP{{Name: "a"}}}},
+	}}
+	c := r.DeepCopyObject().(*crd.IngressRouteTCP)
+	c.Labels["a"], c.Spec.EntryPoints[0], c.Spec.TLS.Passthrough, c.Spec.Routes[0].Services[0].Name = "x", "x", true, "x"
+	if r.Labels["a"] != "b" || r.Spec.EntryPoints[0] != "mqtt" || r.Spec.TLS.Passthrough || r.Spec.Routes[0].Services[0].Name != "a" {
+		t.Errorf("changed along: %+v", r)
+	}
+	cert := &crd.Certificate{Spec: crd.CertificateSpec{DNSNames: []string{"a"}, IPAddresses: []string{"b"}, Usages: []string{"c"}}}
+	d := cert.DeepCopyObject().(*crd.Certificate)
+	d.Spec.DNSNames[0], d.Spec.IPAddresses[0], d.Spec.Usages[0] = "x", "x", "x"
+	if cert.Spec.DNSNames[0] != "a" || cert.Spec.IPAddresses[0] != "b" || cert.Spec.Usages[0] != "c" {
+		t.Errorf("changed along: %+v", cert)
+	}
+}
