@@ -73,12 +73,15 @@ func (t *template) dnsName(s string) string {
 	return named + "." + rest
 }
 
-// conf is a mosquitto.conf with the parameters in the addresses of its bridges.
+// confNames are the options of mosquitto.conf that name a broker.
+var confNames = []string{"connection", "address", "addresses", "clientid", "remote_clientid", "local_clientid"}
+
+// conf is a mosquitto.conf with the parameters in what its bridges name.
 func (t *template) conf(text string) string {
 	lines := strings.SplitAfter(text, "\n")
 	for i, line := range lines {
 		fields := strings.Fields(line)
-		if len(fields) < 2 || fields[0] != "address" && fields[0] != "addresses" {
+		if len(fields) < 2 || !slices.Contains(confNames, fields[0]) {
 			continue
 		}
 		for _, address := range fields[1:] {

@@ -1,0 +1,126 @@
+package openshift
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// brokerConf is what is drawn of a mosquitto.conf.
+type brokerConf struct {
+	listeners []confListener
+	bridges   []confBridge
+}
+
+type confListener struct {
+	port string
+	tls  bool
+}
+
+type confBridge struct {
+	name, address, topics string
+}
+
+// readConf reads a mosquitto.conf. It takes no fault amiss.
+func readConf(text string) brokerConf {
+	var c brokerConf
+	var listener *confListener
+	var bridge *confBridge
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) < 2 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		switch words[0] {
+		case "listener":
+			c.listeners = append(c.listeners, confListener{port: words[1]})
+			listener = &c.listeners[len(c.listeners)-1]
+		case "connection":
+			c.bridges = append(c.bridges, confBridge{name: words[1]})
+			bridge = &c.bridges[len(c.bridges)-1]
+		}
+		if listener != nil && words[0] == "certfile" {
+			listener.tls = true
+		}
+		if bridge == nil {
+			continue
+		}
+		switch words[0] {
+		case "address", "addresses":
+			bridge.address = words[1]
+		case "topic":
+			direction := "out" // the broker's default
+			if len(words) > 2 {
+				direction = words[2]
+			}
+			bridge.topics += ", " + words[1] + " " + direction
+		}
+	}
+	return c
+}
+
+// confs are the texts of the configurations that the pod mounts, in the order
+// of its volumes.
+func (g *graph) confs(p pod) []string {
+	var texts []string
+	for _, v := range p.spec.Volumes {
+		for _, name := range configMaps(v) {
+			for _, m := range g.objects {
+				if m.Kind != "ConfigMap" || m.Name != name || m.namespace != p.namespace {
+					continue
+				}
+				data := walkTo(m.content, []string{"data"})
+				for _, key := range sorted(data) {
+					if text, ok := data[key].(string); ok && strings.HasSuffix(key, ".conf") {
+						texts = append(texts, text)
+					}
+				}
+			}
+		}
+	}
+	return texts
+}
+
+// configMaps are the names of the ConfigMaps in a volume.
+func configMaps(v corev1.Volume) []string {
+	var names []string
+	if v.ConfigMap != nil {
+		names = append(names, v.ConfigMap.Name)
+	}
+	if v.Projected != nil {
+		for _, s := range v.Projected.Sources {
+			if s.ConfigMap != nil {
+				names = append(names, s.ConfigMap.Name)
+			}
+		}
+	}
+	return names
+}
+
+// bridges draws each bridge of a broker to the Service that it names.
+func (g *graph) bridges(p pod) {
+	for _, text := range g.confs(p) {
+		for _, b := range readConf(text).bridges {
+			if b.address != "" {
+				g.connect(g.nodes[p.node].id, arrowBridge, g.peer(p, b.address), "bridge "+b.name+b.topics)
+			}
+		}
+	}
+}
+
+// peer is what a bridge's address, HOST[:PORT], leads to: a Service, or a host
+// elsewhere.
+func (g *graph) peer(p pod, address string) string {
+	host, _, _ := strings.Cut(address, ":")
+	name, rest, _ := strings.Cut(host, ".")
+	namespace, _, dotted := strings.Cut(rest, ".")
+	if rest == "" {
+		namespace = p.namespace
+	}
+	for _, m := range g.objects {
+		if m.is("", "Service") && m.Name == name && (m.namespace == namespace || dotted && m.namespace == "") {
+			return g.nodes[m.node].id
+		}
+	}
+	return g.someone(address)
+}

@@ -1,0 +1,180 @@
+package openshift_test
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/openshift"
+)
+
+func draw(t *testing.T, objs []runtime.Object) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := openshift.WriteGraph(&out, objs); err != nil {
+		t.Fatal(err)
+	}
+	checkMermaid(t, out.String())
+	return out.String()
+}
+
+const (
+	mermaidID    = `(n_[a-z0-9_]*)`
+	mermaidLabel = `"(?:[A-Za-z0-9 ,./_()-]|<br/>|#[0-9]+;)*"`
+)
+
+var (
+	mermaidNode = regexp.MustCompile(`^` + mermaidID + `(?:\[` + mermaidLabel + `\]|\(\[` + mermaidLabel + `\]\)|\{\{` + mermaidLabel + `\}\}|\[/` + mermaidLabel + `/\]|\[\(` + mermaidLabel + `\)\])$`)
+	mermaidOpen = regexp.MustCompile(`^subgraph ` + mermaidID + `\[` + mermaidLabel + `\]$`)
+	mermaidEdge = regexp.MustCompile(`^` + mermaidID + ` (?:-->|-\.->|<==>)(?:\|` + mermaidLabel + `\|)? ` + mermaidID + `$`)
+)
+
+// checkMermaid holds text against the part of Mermaid's grammar that is used
+// here: each id is one node's, each edge has nodes at both ends, and subgraphs
+// close. Mermaid itself, which needs a browser, agreed with what this lets by.
+func checkMermaid(t *testing.T, text string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if lines[0] != "flowchart LR" {
+		t.Fatalf("it begins with %q", lines[0])
+	}
+	nodes, open := map[string]bool{}, false
+	for _, line := range lines[1:] {
+		line = strings.TrimLeft(line, " ")
+		m := mermaidEdge.FindStringSubmatch(line)
+		if m != nil {
+			if open || !nodes[m[1]] || !nodes[m[2]] {
+				t.Errorf("an edge without two nodes: %s", line)
+			}
+			continue
+		}
+		switch {
+		case line == "end" && open:
+			open = false
+			continue
+		case mermaidOpen.MatchString(line) && !open:
+			m, open = mermaidOpen.FindStringSubmatch(line), true
+		default:
+			m = mermaidNode.FindStringSubmatch(line)
+		}
+		if m == nil || nodes[m[1]] {
+			t.Errorf("no node, or one twice: %s", line)
+			continue
+		}
+		nodes[m[1]] = true
+	}
+	if open {
+		t.Error("a subgraph stays open")
+	}
+}
+
+func TestGraphGolden(t *testing.T) {
+	text, err := os.ReadFile("testdata/graph/pair.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	objs, err := openshift.ReadYAML(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "graph/pair.golden.mmd", []byte(draw(t, objs)))
+}
+
+// What is rendered is drawn as what is read from its YAML, its JSON, and a
+// Template of it; every object is in it.
+func TestGraphOfWhatIsRendered(t *testing.T) {
+	each(t, func(t *testing.T, _ string, cfg config.Config) {
+		objs := objects(t, cfg)
+		want := draw(t, objs)
+		read, err := openshift.ReadYAML(bytes.NewReader(write(t, objs)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list bytes.Buffer
+		if err := openshift.WriteJSON(&list, objs); err != nil {
+			t.Fatal(err)
+		}
+		listed, err := openshift.ReadYAML(&list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(read) != len(objs) || len(listed) != len(objs) || draw(t, read) != want || draw(t, listed) != want {
+			t.Errorf("%d objects, read as %d and %d:\n%s", len(objs), len(read), len(listed), want)
+		}
+		for _, o := range objs {
+			kind := o.GetObjectKind().GroupVersionKind().Kind
+			if !strings.Contains(want, kind+" "+o.(interface{ GetName() string }).GetName()) {
+				t.Errorf("no %s in\n%s", kind, want)
+			}
+		}
+		if strings.Contains(want, "not among these") {
+			t.Errorf("something is missing from the objects:\n%s", want)
+		}
+		tpl, _, err := openshift.Template(objs, values(cfg))
+		if err != nil {
+			t.Fatal(err)
+		}
+		inside, err := openshift.ReadYAML(bytes.NewReader(write(t, []runtime.Object{tpl})))
+		if err != nil || len(inside) != len(objs)+1 {
+			t.Errorf("%d objects in the Template of %d, %v", len(inside), len(objs), err)
+		}
+	})
+}
+
+func TestReadYAMLRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"a: [":                                          "document 1",
+		"kind: A\n---\nname: x":                         "document 2",
+		"apiVersion: v1\nkind: A\nkind: B":              "already set",
+		"apiVersion: v1\nkind: List\nitems: 1":          "document 1",
+		"apiVersion: v1\nkind: Template\nobjects: [{}]": "objects[0]",
+		"just text":                                     "document 1",
+	} {
+		if objs, err := openshift.ReadYAML(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %d objects, %v; want an error with %q", text, len(objs), err, want)
+		}
+	}
+	objs, err := openshift.ReadYAML(strings.NewReader("# nothing\n---\n---\n"))
+	if len(objs) != 0 || err != nil {
+		t.Errorf("of nothing: %d objects, %v", len(objs), err)
+	}
+}
+
+func TestGraphNamesWhatItCannotRead(t *testing.T) {
+	objs, err := openshift.ReadYAML(strings.NewReader("apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: 3}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := openshift.WriteGraph(new(bytes.Buffer), objs); err == nil || !strings.Contains(err.Error(), `Service "x"`) {
+		t.Errorf("%v", err)
+	}
+}
+
+// Whatever can be read and drawn is Mermaid.
+func FuzzGraph(f *testing.F) {
+	text, err := os.ReadFile("testdata/graph/pair.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	for doc := range bytes.SplitSeq(text, []byte("---\n")) {
+		f.Add(doc)
+	}
+	f.Add([]byte("kind: RoleBinding"))
+	f.Add([]byte("kind: \"a\\n\\\"\"\nmetadata: {name: \"]\"}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		objs, err := openshift.ReadYAML(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		var out bytes.Buffer
+		if openshift.WriteGraph(&out, objs) == nil {
+			checkMermaid(t, out.String())
+		}
+	})
+}
