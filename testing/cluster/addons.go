@@ -76,7 +76,7 @@ func (c *Cluster) addons(ctx context.Context) error {
 		return nil
 	}
 	return c.daemon(c.places[Outside], "dns", c.path("bin", "inside"), "dns", "--kubeconfig", c.kubeconfigOf("dns"),
-		"--listen", outsideIP+":53", "--domain", clusterDomain, "--router", outsideIP)
+		"--listen", outsideIP+":53", "--domain", Domain, "--router", outsideIP)
 }
 
 // Apply applies objects, as YAML, by server-side apply with strict validation,

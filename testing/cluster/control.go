@@ -92,11 +92,10 @@ func (c *Cluster) startControl(ctx context.Context) error {
 // outside makes the place of the control plane, with a door on the machine's
 // loopback address and the resolver of the cluster.
 func (c *Cluster) outside(ctx context.Context) error {
-	resolver := c.path(Outside, "resolv.conf")
-	if err := os.WriteFile(resolver, []byte("nameserver "+outsideIP+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(c.path(Outside, "resolv.conf"), []byte("nameserver "+outsideIP+"\n"), 0o644); err != nil {
 		return err
 	}
-	p, err := c.newPlace(ctx, Outside, resolver+"=/etc/resolv.conf")
+	p, err := c.newPlace(ctx, Outside, c.resolver())
 	if err != nil {
 		return err
 	}
@@ -117,6 +116,9 @@ func (c *Cluster) outside(ctx context.Context) error {
 	c.Server = fmt.Sprintf("https://127.0.0.1:%d", door.Addr().(*net.TCPAddr).Port)
 	return c.daemonFiles(p, "door", []*os.File{file}, c.path("bin", "inside"), "door", net.JoinHostPort(outsideIP, strconv.Itoa(apiPort)))
 }
+
+// resolver has a place use the cluster's resolver.
+func (c *Cluster) resolver() string { return c.path(Outside, "resolv.conf") + "=/etc/resolv.conf" }
 
 func (c *Cluster) program(name string) string { return filepath.Join(c.Binaries, name) }
 

@@ -7,15 +7,17 @@ import (
 	"strings"
 )
 
+// Domain is what names of Services end in.
+const Domain = "cluster.local"
+
 // The addresses; see the package's comment.
 const (
-	outsideIP     = "10.88.77.1"
-	nodeMask      = "/24"
-	apiPort       = 6443
-	bridge        = "br0"
-	clusterDomain = "cluster.local"
-	podCIDR       = "10.244.0.0/16"
-	serviceNet    = "10.96.0.0/16"
+	outsideIP  = "10.88.77.1"
+	nodeMask   = "/24"
+	apiPort    = 6443
+	bridge     = "br0"
+	podCIDR    = "10.244.0.0/16"
+	serviceNet = "10.96.0.0/16"
 )
 
 // serviceIP is the nth address of Services.

@@ -140,9 +140,8 @@ func emptyCgroup(top string) error {
 		return err
 	}
 	for _, dir := range slices.Backward(dirs) {
-		data, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-		for _, field := range strings.Fields(string(data)) {
-			if pid, err := strconv.Atoi(field); err == nil && pid > 1 && pid != os.Getpid() {
+		for _, pid := range members(dir) {
+			if pid != os.Getpid() {
 				_ = unix.Kill(pid, unix.SIGKILL)
 			}
 		}
@@ -151,4 +150,39 @@ func emptyCgroup(top string) error {
 		}
 	}
 	return nil
+}
+
+// Contained returns the processes, containers' as a rule, in the cgroup that
+// MakeCgroup made for a part of the cluster, and below it.
+func (r *Record) Contained(part string) ([]int, error) {
+	roots, err := hierarchies()
+	if err != nil {
+		return nil, err
+	}
+	for _, root := range roots {
+		var pids []int
+		_ = filepath.WalkDir(filepath.Join(root, r.Cgroup(), part), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.IsDir() {
+				return nil // it has just gone
+			}
+			pids = append(pids, members(path)...)
+			return nil
+		})
+		if len(pids) > 0 {
+			return pids, nil
+		}
+	}
+	return nil, nil
+}
+
+// members are the processes in one cgroup.
+func members(dir string) []int {
+	data, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	var pids []int
+	for _, field := range strings.Fields(string(data)) {
+		if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }

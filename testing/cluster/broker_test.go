@@ -1,0 +1,226 @@
+package cluster_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mosqbuild/mosqbuild/testing/cluster"
+)
+
+// image is the broker's, as it is named in the manifests under test: not
+// latest, which Kubernetes would want to pull.
+const image = "localhost/mosquitto:test"
+
+// rangeBegin is a uid such as OpenShift gives a namespace.
+const rangeBegin = 1000660000
+
+// loaded gives the cluster the image, from packages built from source.
+var loaded struct {
+	once sync.Once
+	err  error
+}
+
+// broker is one deployment in a namespace of its own.
+type broker struct {
+	*cluster.Cluster
+	namespace, host, dir string
+}
+
+// deploy renders what config says, with the namespace, and applies it strictly.
+func deploy(t *testing.T, namespace, config string, uid int) broker {
+	t.Helper()
+	b := broker{rig(t), namespace, "mqtt-" + namespace + "." + cluster.RouteDomain, t.TempDir()}
+	text := strings.NewReplacer("NAMESPACE", b.namespace, "HOST", b.host).Replace(config)
+	if err := os.WriteFile(filepath.Join(b.dir, "mosqbuild.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	archive := filepath.Join(b.dir, "image.tar")
+	mosqbuild(t, b.dir, "image", "build", "--quiet", "--local", "-o", "docker-archive:"+archive)
+	loaded.once.Do(func() { loaded.err = b.Load(t.Context(), archive, image) })
+	if loaded.err != nil {
+		t.Fatal(loaded.err)
+	}
+	if err := b.Namespace(t.Context(), namespace, uid); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			b.explain(t)
+		}
+	})
+	objects := mosqbuild(t, b.dir, "render", "--image", image)
+	if _, err := b.Apply(t.Context(), objects); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// explain says what the cluster has to say of a failure.
+func (b broker) explain(t *testing.T) {
+	for _, args := range [][]string{
+		{"get", "all,pvc,routes", "-o", "wide"},
+		{"get", "events", "--sort-by", ".lastTimestamp"},
+		{"logs", "--all-containers", "--tail", "20", "--selector", "app.kubernetes.io/name=mosquitto"},
+	} {
+		cmd := exec.Command(filepath.Join(b.Binaries, "kubectl"), append([]string{"--kubeconfig", b.Kubeconfig(), "--namespace", b.namespace}, args...)...)
+		out, _ := cmd.CombinedOutput()
+		t.Logf("kubectl %s:\n%s", strings.Join(args, " "), out)
+	}
+}
+
+func (b broker) kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	return kubectl(t, b.Cluster, append([]string{"--namespace", b.namespace}, args...)...)
+}
+
+// rolledOut waits for every broker to be Ready.
+func (b broker) rolledOut(t *testing.T) {
+	t.Helper()
+	for workload := range strings.FieldsSeq(b.kubectl(t, "get", "deployments,statefulsets", "-o", "name")) {
+		b.kubectl(t, "rollout", "status", workload, "--timeout", "60s")
+	}
+}
+
+// pod is what the tests ask of a pod.
+type pod struct {
+	Metadata struct{ Name string }
+	Spec     struct{ NodeName string }
+	Status   struct {
+		ContainerStatuses []struct {
+			Ready        bool
+			RestartCount int
+		}
+	}
+}
+
+// pods returns the brokers' pods.
+func (b broker) pods(t *testing.T) []pod {
+	t.Helper()
+	var list struct{ Items []pod }
+	out := b.kubectl(t, "get", "pods", "--selector", "app.kubernetes.io/name=mosquitto", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
+}
+
+// restarted says whether the one broker was restarted so often and is Ready.
+func (b broker) restarted(t *testing.T, times int) bool {
+	t.Helper()
+	pods := b.pods(t)
+	if len(pods) != 1 || len(pods[0].Status.ContainerStatuses) != 1 {
+		return false
+	}
+	s := pods[0].Status.ContainerStatuses[0]
+	return s.RestartCount == times && s.Ready
+}
+
+// process is the one broker's process in this namespace.
+func (b broker) process(t *testing.T) int {
+	t.Helper()
+	pods := b.pods(t)
+	if len(pods) != 1 {
+		t.Fatalf("%d pods run", len(pods))
+	}
+	uid := b.kubectl(t, "get", "pod", pods[0].Metadata.Name, "-o", "jsonpath={.metadata.uid}")
+	pids, err := b.Processes(pods[0].Spec.NodeName, "mosquitto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range pids {
+		cgroup, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+		if strings.Contains(string(cgroup), uid) {
+			return pid
+		}
+	}
+	t.Fatalf("none of the processes %v is of pod %s", pids, uid)
+	return 0
+}
+
+func (b broker) signal(t *testing.T, s unix.Signal) {
+	t.Helper()
+	if err := unix.Kill(b.process(t), s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// probe wants every check of "mosqbuild probe" to pass, run in a place's
+// network, as soon as a change has reached it.
+func (b broker) probe(t *testing.T, where, host string, args ...string) {
+	t.Helper()
+	var err error
+	for end := time.Now().Add(soon); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if err = b.tryProbe(t, where, host, args...); err == nil {
+			return
+		}
+	}
+	t.Errorf("probing %s from %s: %v", host, where, err)
+}
+
+func (b broker) tryProbe(t *testing.T, where, host string, args ...string) error {
+	t.Helper()
+	file, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args = append([]string{file, "probe", host, "--config", filepath.Join(b.dir, "mosqbuild.yaml"), "--format", "json", "--timeout", "2s"}, args...)
+	var got struct {
+		OK     bool
+		Checks []any
+	}
+	out, err := try(b.Command(t.Context(), where, args...))
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &got)
+	}
+	if err == nil && (!got.OK || len(got.Checks) < 5) {
+		err = fmt.Errorf("%s", out)
+	}
+	return err
+}
+
+// client is mosquitto_pub or mosquitto_sub, logged in, in the network outside
+// the cluster, to the broker's Service without TLS.
+func (b broker) client(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	args = append([]string{name, "-h", b.service(t, "mosquitto"), "-p", "1883"}, args...)
+	return b.loggedIn(b.Command(t.Context(), b.Nodes[0], args...))
+}
+
+// through is mosquitto_pub or mosquitto_sub, logged in, from outside through
+// the Route.
+func (b broker) through(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	args = append([]string{name, "-h", b.host, "-p", "443", "--cafile", filepath.Join(b.dir, ".mosqbuild", "certs", "ca.crt")}, args...)
+	return b.loggedIn(b.Command(t.Context(), cluster.Outside, args...))
+}
+
+// loggedIn gives cmd the options that render names on stderr.
+func (b broker) loggedIn(cmd *exec.Cmd) *exec.Cmd {
+	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(b.dir, ".mosqbuild", "client"))
+	return cmd
+}
+
+// service is the cluster's address of a Service.
+func (b broker) service(t *testing.T, name string) string {
+	t.Helper()
+	return b.kubectl(t, "get", "service", name, "-o", "jsonpath={.spec.clusterIP}")
+}
+
+// nodePort has a Service listen on the nodes, and returns where.
+func (b broker) nodePort(t *testing.T, service string) string {
+	t.Helper()
+	b.kubectl(t, "patch", "service", service, "--patch", `{"spec":{"type":"NodePort"}}`)
+	return b.kubectl(t, "get", "service", service, "-o", "jsonpath={.spec.ports[0].nodePort}")
+}
+
+// soon is time enough for a change to reach all nodes of a busy machine.
+const soon = 20 * time.Second
