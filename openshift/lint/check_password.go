@@ -32,6 +32,44 @@ func checkConfigMaps(p *project, r *report) {
 	})
 }
 
+// checkHashes looks into the Secrets that brokers read their password files
+// from.
+func checkHashes(p *project, r *report) {
+	for _, b := range p.brokers {
+		if b.conf == nil {
+			continue
+		}
+		for _, d := range b.conf.directives {
+			f := b.mounted(d.value)
+			if d.key != "password_file" || f.kind != secretVolume {
+				continue
+			}
+			o, s := find[*corev1.Secret](p, b.namespace, f.name)
+			if s == nil {
+				continue
+			}
+			if text, ok := s.StringData[f.key]; ok {
+				unhashed(r, text, o.lines("stringData", f.key))
+			} else {
+				unhashed(r, string(s.Data[f.key]), o.lines("data", f.key))
+			}
+		}
+	}
+}
+
+// unhashed reports the first line that gives a password as it is.
+func unhashed(r *report, text string, line func(int) place) {
+	n := -1
+	for l := range strings.Lines(text) {
+		n++
+		_, password, ok := strings.Cut(strings.TrimSpace(l), ":")
+		if ok && !strings.HasPrefix(l, "#") && !strings.HasPrefix(password, "$") && !placeholder(password) {
+			r.add("MQ209", line(n), "hash it: mosqbuild passwd import", "what follows the colon is no hash")
+			return
+		}
+	}
+}
+
 // lineOf is the line that a part of a text stands on, from 0.
 func lineOf(text, part string) int { return strings.Count(text[:strings.Index(text, part)], "\n") }
 

@@ -18,6 +18,7 @@ var secretRules = []Rule{
 	{"MQ206", Error, "Private key in a ConfigMap", "ConfigMaps are read more widely than Secrets, land in plain text in Git, and aren't encrypted at rest."},
 	{"MQ207", Error, "Password file in a ConfigMap", "Hashes can be tried offline by whoever may read ConfigMaps."},
 	{"MQ208", Error, "Password in plain text", "It stands in Git, in the object, and in the process list of the node."},
+	{"MQ209", Error, "Password file that isn't hashed", "The broker takes what follows the colon for a hash: 2.0 drops the line and lets nobody in by it, 2.1 ends."},
 }
 
 const soon = 30 * 24 * time.Hour

@@ -25,16 +25,14 @@ type route struct {
 
 func checkServices(p *project, r *report) {
 	for _, b := range p.brokers {
-		if b.conf == nil || b.conf.includes() || len(b.conf.listeners) == 0 {
-			continue
-		}
 		routes := p.routes(b)
 		reached := map[int]bool{}
 		for _, t := range routes {
 			reached[t.target] = true
 			b.leadsNowhere(r, t)
 		}
-		if len(routes) == 0 || b.spec.HostNetwork {
+		// A port that leads to a name nobody has may be meant for any listener.
+		if len(routes) == 0 || reached[0] || b.spec.HostNetwork || !b.known() {
 			continue
 		}
 		for _, l := range b.conf.listeners {
@@ -118,10 +116,14 @@ func (b *broker) leadsNowhere(r *report, t route) {
 	if _, _, ok := at(t.service.node, "spec", "ports", t.index, "targetPort"); !ok {
 		where = t.service.at("spec", "ports", t.index, "port")
 	}
-	switch l, ok := b.conf.listener(t.target); {
-	case t.target == 0:
+	if t.target == 0 {
 		r.add("MQ502", where, "name a port that the pod declares", "no container of %s declares a port named %s", b.title(), t.name)
-	case b.declaredBeside(t.target):
+		return
+	}
+	if !b.known() || b.declaredBeside(t.target) {
+		return
+	}
+	switch l, ok := b.conf.listener(t.target); {
 	case !ok:
 		r.add("MQ502", where, "lead it to a listener, or add to mosquitto.conf: listener "+strconv.Itoa(t.target), "%s doesn't listen on %d: see %s", b.title(), t.target, b.conf.where())
 	case l.local():

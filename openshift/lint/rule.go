@@ -20,7 +20,7 @@ func Rules() []Rule {
 
 var checks = []check{
 	checkListeners, checkAnonymous, checkOptions, checkBridges,
-	checkCertificates, checkKeyFiles, checkSecretVolumes, checkConfigMaps, checkPasswords,
+	checkCertificates, checkKeyFiles, checkSecretVolumes, checkConfigMaps, checkPasswords, checkHashes,
 	checkSubPaths, checkSymlinks, checkRolling, checkPersistence,
 	checkSelectors, checkAffinity, checkReplicas,
 	checkServices, checkPorts, checkProbes,
