@@ -12,7 +12,10 @@ import (
 
 // Names in the folder of a kustomization.
 const (
-	baseDir           = "base"
+	baseDir = "base"
+	// clusterDir is for what is in another namespace than the deployment: each
+	// overlay would move it into its own.
+	clusterDir        = "cluster"
 	kustomizationFile = "kustomization.yaml"
 	secretsFile       = "secrets.yaml"
 	// sealedFile is the user's own, made from secretsFile by sops or kubeseal.
@@ -74,9 +77,25 @@ func (k kustomization) file(path, comment string) (newFile, error) {
 	return newFile{path, 0o644, slices.Concat([]byte(comment), text)}, err
 }
 
-// base returns the files of the base: one an object, but for the Secrets, which
-// share one. Where sealed is true the base names the user's file instead.
-func base(objs []Object, sealed bool) ([]newFile, error) {
+// elsewhere splits off the objects of other namespaces than v's.
+func elsewhere(objs []Object, v Values) (here, there []Object, err error) {
+	for i, o := range objs {
+		content, err := fields(o)
+		if err != nil {
+			return nil, nil, encodingError(i, err)
+		}
+		if ns, _ := walkTo(content, []string{"metadata"})["namespace"].(string); ns != "" && ns != v.Namespace {
+			there = append(there, o)
+		} else {
+			here = append(here, o)
+		}
+	}
+	return here, there, nil
+}
+
+// folder returns the files of a kustomization: one an object, but for the
+// Secrets, which share one. Where sealed is true it names the user's instead.
+func folder(dir string, objs []Object, sealed bool) ([]newFile, error) {
 	var files []newFile
 	var secrets []Object
 	k := kustomization{}
@@ -112,7 +131,11 @@ func base(objs []Object, sealed bool) ([]newFile, error) {
 	}
 	own, err := k.file(kustomizationFile, "# Written by mosqbuild at every render: change an overlay instead.\n")
 	ignore := newFile{".gitignore", 0o644, []byte("/" + secretsFile + "\n")}
-	return append(files, own, ignore), err
+	files = append(files, own, ignore)
+	for i := range files {
+		files[i].Path = dir + "/" + files[i].Path
+	}
+	return files, err
 }
 
 // isSecret tells whether o is a core Secret.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,27 +14,38 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
 
-// markerFile lists, one a line, the files of the base that were written here.
+// markerFile, in the base, lists the files that were written, one a line.
 const markerFile = ".mosqbuild"
 
 // WriteKustomize writes the objects as a kustomize base, in dir/base, with the
-// overlays dev and production as places to start from. The base is written anew
-// each time, less what is no longer rendered; everything else only where it is
-// missing. The Secrets share one file, readable by the owner alone and ignored
-// by git; where base/secrets.sealed.yaml exists, the base names that instead.
-// Each file is replaced at once. A folder that is neither empty nor written
-// here is refused unless force is true.
+// overlays dev and production as places to start from; those of other
+// namespaces, such as the configuration of a cluster's Traefik, go into
+// dir/cluster. These two are written anew each time, less what is no longer
+// rendered; everything else only where it is missing. The Secrets share one
+// file, readable by the owner alone and ignored by git; where
+// base/secrets.sealed.yaml exists, the base names that instead. Each file is
+// replaced at once. A folder that is neither empty nor written here is refused
+// unless force is true.
 func WriteKustomize(dir string, objs []Object, v Values, force bool) error {
 	old, err := marked(dir, force)
 	if err != nil {
 		return err
 	}
-	_, err = os.Lstat(filepath.Join(dir, baseDir, sealedFile))
-	own, err := base(objs, err == nil)
+	here, there, err := elsewhere(objs, v)
 	if err != nil {
 		return err
 	}
-	starts, err := starts(objs, v)
+	_, unsealed := os.Lstat(filepath.Join(dir, baseDir, sealedFile))
+	own, err := folder(baseDir, here, unsealed == nil)
+	if err == nil && there != nil {
+		var more []newFile
+		more, err = folder(clusterDir, there, false)
+		own = append(own, more...)
+	}
+	if err != nil {
+		return err
+	}
+	starts, err := starts(here, v)
 	if err != nil {
 		return err
 	}
@@ -45,32 +57,34 @@ func WriteKustomize(dir string, objs []Object, v Values, force bool) error {
 	if err := mark(dir, slices.Concat(old, names)); err != nil {
 		return err
 	}
-	for i := range own {
-		own[i].Path = baseDir + "/" + own[i].Path
-	}
-	if err := writeFiles(dir, own, starts); err != nil {
+	if err := errors.Join(writeFiles(dir, own, starts), removeFiles(dir, old, names)); err != nil {
 		return err
-	}
-	for _, name := range old {
-		if slices.Contains(names, name) {
-			continue
-		}
-		if err := os.Remove(filepath.Join(dir, baseDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
 	}
 	return mark(dir, names)
 }
 
-// marked returns what an earlier call wrote into dir's base.
+// removeFiles removes those of old that aren't among names any more.
+func removeFiles(dir string, old, names []string) error {
+	for _, name := range old {
+		if slices.Contains(names, name) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// marked returns what an earlier call wrote into dir, less what is the user's.
 func marked(dir string, force bool) ([]string, error) {
 	marker := filepath.Join(dir, baseDir, markerFile)
 	text, err := os.ReadFile(marker)
 	if err == nil {
 		names := strings.Fields(string(text))
 		for _, name := range names {
-			if name != filepath.Base(name) || !filepath.IsLocal(name) || name == "." {
-				return nil, fmt.Errorf("reading %q: %q is no file beside it", marker, name)
+			if in, file := path.Split(name); in != baseDir+"/" && in != clusterDir+"/" || file == "" || file == ".." {
+				return nil, fmt.Errorf("reading %q: %q is no file that mosqbuild writes", marker, name)
 			}
 		}
 		return names, nil
@@ -149,9 +163,12 @@ const kustomizeReadme = `# %s
     kubectl apply -k overlays/production   # namespace %s
 
 ` + "`base`" + ` is written anew by every ` + "`mosqbuild render -o kustomize:…`" + `; the overlays are
-yours to change. The namespaces must exist. The server's certificate carries
-the names that were configured: add those of an overlay to ` + "`tls.hosts`" + ` in
-` + "`mosqbuild.yaml`" + `, then ` + "`mosqbuild certs init --force`" + ` and render again.
+yours to change. The namespaces must exist. What a cluster has only once, such
+as the ports of its Traefik, is in ` + "`cluster`" + ` where it was asked for.
+
+The server's certificate carries the names that were configured: add those of an
+overlay to ` + "`tls.hosts`" + ` in ` + "`mosqbuild.yaml`" + `, then ` + "`mosqbuild certs init --force`" + `
+and render again.
 
 ` + "`base/secrets.yaml`" + ` holds private keys and password hashes, and git ignores it.
 Seal it before you commit, with one of

@@ -12,6 +12,10 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/mosqbuild/mosqbuild/config"
@@ -106,6 +110,9 @@ func TestKustomizeBaseIsTheStream(t *testing.T) {
 		for _, name := range k.Resources {
 			stream = append(stream, files[name])
 			delete(files, name)
+		}
+		if k := tree(t, dir)["cluster/helmchartconfig-traefik.yaml"]; k != "" {
+			stream = append(stream, k)
 		}
 		same(t, byID(t, []byte(strings.Join(stream, "---\n"))), byID(t, render(t, cfg)))
 		if left := slices.Sorted(maps.Keys(files)); !slices.Equal(left, []string{".gitignore", ".mosqbuild", "kustomization.yaml"}) {
@@ -205,7 +212,7 @@ func TestKustomizeRefusesAForeignFolder(t *testing.T) {
 	if _, err := os.Stat(mine); err != nil {
 		t.Error(err)
 	}
-	for _, name := range []string{"../mine", "/etc/passwd", "a/b", ".."} {
+	for _, name := range []string{"../mine", "/etc/passwd", "a/b", "..", "base/..", "base/", "base/../mine", "README.md"} {
 		if err := os.WriteFile(filepath.Join(dir, "base/.mosqbuild"), []byte(name+"\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -257,17 +264,19 @@ func TestKustomizeBuild(t *testing.T) {
 			}
 			return byID(t, out)
 		}
-		same(t, build("base"), byID(t, render(t, cfg)))
+		built, cluster := build("base"), map[string]string{}
+		if cfg.Deploy.Ingress == config.IngressTraefik {
+			cluster = build("cluster")
+		}
+		maps.Copy(built, cluster)
+		same(t, built, byID(t, render(t, cfg)))
 		production := cfg.Deploy.Namespace
 		if production == "" {
 			production = cfg.Name
 		}
 		for overlay, namespace := range map[string]string{"dev": production + "-dev", "production": production} {
-			moved := objects(t, cfg)
-			for _, o := range moved {
-				o.(interface{ SetNamespace(string) }).SetNamespace(namespace)
-			}
-			want := byID(t, write(t, moved))
+			want := byID(t, write(t, moved(objects(t, cfg), namespace)))
+			maps.DeleteFunc(want, func(id, _ string) bool { return cluster[id] != "" })
 			same(t, build("overlays/"+overlay), want)
 			path := filepath.Join(dir, "overlays", overlay, "kustomization.yaml")
 			text, err := os.ReadFile(path)
@@ -285,4 +294,22 @@ func TestKustomizeBuild(t *testing.T) {
 			same(t, build("overlays/"+overlay), want)
 		}
 	})
+}
+
+// moved puts objects into a namespace, as kustomize does: with the Namespace,
+// and what names it.
+func moved(objs []runtime.Object, namespace string) []runtime.Object {
+	for _, o := range objs {
+		switch o := o.(type) {
+		case *corev1.Namespace:
+			o.Name = namespace
+			continue
+		case *rbacv1.RoleBinding:
+			for i := range o.Subjects {
+				o.Subjects[i].Namespace = namespace
+			}
+		}
+		o.(metav1.Object).SetNamespace(namespace)
+	}
+	return objs
 }
