@@ -16,6 +16,7 @@ func (o renderOptions) apply(cfg config.Config) (config.Config, error) {
 	cfg.Name = cmp.Or(o.Name, cfg.Name)
 	cfg.Deploy.Namespace = cmp.Or(o.Namespace, cfg.Deploy.Namespace)
 	cfg.Deploy.Host = cmp.Or(o.Host, cfg.Deploy.Host)
+	cfg.Deploy.Profile = cmp.Or(o.Profile, cfg.Deploy.Profile)
 	cfg.Deploy.PullSecret = cmp.Or(o.PullSecret, cfg.Deploy.PullSecret)
 	var errs []error
 	for _, p := range cfg.Validate() {

@@ -9,6 +9,15 @@ import (
 	"github.com/mosqbuild/mosqbuild/config"
 )
 
+// Check reports every name in cfg and o that a cluster would refuse, and every
+// wish that the profile can't fulfil, as Objects does.
+func Check(cfg config.Config, o Options) error {
+	if err := check(cfg, o); err != nil {
+		return fmt.Errorf("rendering the objects of %q: %w", cfg.Name, err)
+	}
+	return nil
+}
+
 // check holds names against the API's own rules.
 func check(cfg config.Config, o Options) error {
 	var errs []error
@@ -43,7 +52,7 @@ func check(cfg config.Config, o Options) error {
 		errs = append(errs, errors.New("no image is named"))
 	}
 	if o.CreateNamespace && cfg.Deploy.Namespace == "" {
-		errs = append(errs, errors.New("no namespace is named that could be created"))
+		errs = append(errs, errors.New("no namespace is named that could be created: set deploy.namespace, or give --namespace"))
 	}
 	return errors.Join(append(errs, checkPair(cfg, o)...)...)
 }
@@ -58,7 +67,7 @@ func checkPair(cfg config.Config, o Options) []error {
 	}
 	var errs []error
 	if cfg.Deploy.Namespace == "" {
-		errs = append(errs, fmt.Errorf("the profile %s needs a namespace: a RoleBinding names that of its ServiceAccount", config.ProfileHA))
+		errs = append(errs, fmt.Errorf("the profile %s needs deploy.namespace, or --namespace: a RoleBinding names that of its ServiceAccount", config.ProfileHA))
 	}
 	if _, tls := cfg.Listener(true); !tls && cfg.Deploy.Ingress == config.IngressRoute {
 		errs = append(errs, errors.New("a Route leads to a listener with TLS, and there is none"))

@@ -8,7 +8,7 @@ import (
 
 // Notes returns what to know before the objects of cfg and o are applied: why
 // they are as they are, where they could be otherwise, and what they replace.
-// Each is one sentence or two, without a full stop.
+// Each is a sentence or two, without a full stop. See Warnings, too.
 func Notes(cfg config.Config, o Options) []string {
 	d := objects{cfg: cfg, options: o}
 	var notes []string
@@ -31,6 +31,20 @@ func Notes(cfg config.Config, o Options) []string {
 	return notes
 }
 
+// Warnings returns what the objects of cfg and o lack or do that their user
+// may not expect.
+func Warnings(cfg config.Config, o Options) []string {
+	var all []string
+	if _, tls := cfg.Listener(true); tls && cfg.TLS.Source == config.SourceServiceCA {
+		all = append(all, fmt.Sprintf("there is no Route: the service CA's certificate names the Service alone, so clients that come through the router would refuse it; set tls.source to %s, %s or %s for one",
+			config.SourceGenerate, config.SourceFiles, config.SourceCertManager))
+	}
+	if o.TraefikPorts {
+		all = append(all, "the HelmChartConfig kube-system/traefik replaces the one that the cluster has, if any: merge its valuesContent by hand then")
+	}
+	return all
+}
+
 // outside tells whether a Service has an address outside the cluster.
 func (d objects) outside() bool {
 	return d.cfg.Deploy.Profile == config.ProfileLoadBalancer || d.pair() && d.cfg.Deploy.Ingress == config.IngressLoadBalancer
@@ -42,7 +56,6 @@ func (d objects) certificateNotes(say func(string, ...any)) {
 	}
 	switch d.cfg.TLS.Source {
 	case config.SourceServiceCA:
-		say("there is no Route: the service CA's certificate names the Service alone, so clients that come through the router would refuse it; set tls.source to %s, %s or %s for one", config.SourceGenerate, config.SourceFiles, config.SourceCertManager)
 	case config.SourceCertManager:
 		say("the issuer must sign names within the cluster and put its CA into the Secret, as those of types CA and Vault do; an ACME issuer does neither")
 	default:
@@ -66,9 +79,7 @@ func (d objects) pairNotes(say func(string, ...any)) {
 	} else {
 		say("a broker that comes back is empty and takes over the other's retained messages; one that was cut off and kept running must be restarted before it is connected again")
 	}
-	if d.options.TraefikPorts {
-		say("WARNING: the HelmChartConfig kube-system/traefik replaces the one that the cluster has, if any: merge its valuesContent by hand then")
-	} else if d.cfg.Deploy.Ingress == config.IngressTraefik {
+	if d.cfg.Deploy.Ingress == config.IngressTraefik && !d.options.TraefikPorts {
 		say("Traefik needs an entry point for each IngressRouteTCP; on k3s, --traefik-ports renders them")
 	}
 }

@@ -134,7 +134,7 @@ func TestRefusedWishes(t *testing.T) {
 		o    openshift.Options
 		want string
 	}{
-		"no namespace":          {nowhere, openshift.Options{}, "needs a namespace"},
+		"no namespace":          {nowhere, openshift.Options{}, "needs deploy.namespace"},
 		"a Route to plain":      {plain, openshift.Options{}, "listener with TLS"},
 		"a port twice":          {port, openshift.Options{}, "3883 is the plain port"},
 		"ports without":         {pair, openshift.Options{TraefikPorts: true}, "ingress traefik"},
@@ -169,7 +169,7 @@ func TestNotes(t *testing.T) {
 		"for good":              {"ha-traefik"},
 	} {
 		for name, cfg := range deployments() {
-			all := strings.Join(openshift.Notes(cfg, options(cfg)), "\n")
+			all := strings.Join(append(openshift.Notes(cfg, options(cfg)), openshift.Warnings(cfg, options(cfg))...), "\n")
 			if strings.Contains(all, word) != slices.Contains(where, name) {
 				t.Errorf("%s: %q is said wrongly, or not:\n%s", name, word, all)
 			}

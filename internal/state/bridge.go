@@ -61,7 +61,8 @@ func (d Dir) bridge(cfg config.Config, b *files.Bridge) error {
 	if err == nil {
 		return nil
 	}
-	return fault.Hint(fmt.Errorf("checking the bridge's certificates in %q: %w", filepath.Join(d.Path, bridgeDir), err), "run: mosqbuild certs init --force")
+	// A name or profile given by a flag isn't known to certs init.
+	return fault.Hint(fmt.Errorf("checking the bridge's certificates in %q: %w", filepath.Join(d.Path, bridgeDir), err), "remove that folder, and the next render makes them anew; or run: mosqbuild certs init --force")
 }
 
 func (d Dir) readBridge(b *files.Bridge) (err error) {

@@ -1,0 +1,75 @@
+package cmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/files"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/openshift"
+)
+
+// renderOptions are the flags of every command that renders the objects; what
+// is empty is the configuration's.
+type renderOptions struct {
+	Name, Namespace, Image, Host  string
+	PullSecret, Profile           string
+	CreateNamespace, TraefikPorts bool
+}
+
+// flags are those of every command that renders the objects.
+func (o *renderOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.Name, "name", "", "`name` of the objects")
+	f.StringVarP(&o.Namespace, "namespace", "n", "", "`namespace` written into each object (default: the one that oc works in)")
+	f.StringVar(&o.Image, "image", "", "image `reference`, best as \"mosqbuild image push\" prints it")
+	f.StringVar(&o.Host, "host", "", "host `name` that clients outside use (default: the router chooses the Route's)")
+	f.StringVar(&o.PullSecret, "pull-secret", "", "`name` of the Secret to pull the image with")
+	f.StringVar(&o.Profile, "profile", "", "openshift, loadbalancer or ha (default: deploy.profile of mosqbuild.yaml)")
+	f.BoolVar(&o.CreateNamespace, "create-namespace", false, "render the Namespace too, for restricted pods alone")
+	f.BoolVar(&o.TraefikPorts, "traefik-ports", false, "render the HelmChartConfig that opens k3s's Traefik, too")
+}
+
+// rendered are the objects, and what they were rendered from.
+type rendered struct {
+	Config  config.Config
+	Image   string
+	Options openshift.Options
+	Objects []openshift.Object
+}
+
+// rendered makes the objects that the configuration and o ask for, and the
+// credentials in them where there are none yet.
+func (a *app) rendered(o renderOptions) (r rendered, err error) {
+	cfg, err := a.config()
+	if err != nil {
+		return r, err
+	}
+	if r.Config, err = o.apply(cfg); err != nil {
+		return r, err
+	}
+	r.Options = openshift.Options{CreateNamespace: o.CreateNamespace, TraefikPorts: o.TraefikPorts}
+	if r.Options.Image, r.Options.Version, err = a.deployed(r.Config, o.Image); err != nil {
+		return r, err
+	}
+	r.Image = r.Options.Image
+	if err := openshift.Check(r.Config, r.Options); err != nil { // before anything is made
+		return r, fault.With(fault.Usage, err)
+	}
+	bundle, err := a.deployment(r.Config)
+	if err != nil {
+		return r, err
+	}
+	r.Objects, err = openshift.Objects(r.Config, bundle, r.Options)
+	return r, fault.With(fault.Usage, err)
+}
+
+// deployment renders the files of what is deployed, and makes what is missing
+// of the credentials in them.
+func (a *app) deployment(cfg config.Config) (files.Bundle, error) {
+	secrets, err := a.state().Deployed(cfg, a.base())
+	if err != nil {
+		return files.Bundle{}, err
+	}
+	return files.Render(cfg, secrets)
+}
