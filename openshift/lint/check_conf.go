@@ -85,8 +85,10 @@ func anonymous(r *report, c *conf, s section, listeners []listener) {
 	}
 	if len(open) > 0 {
 		r.add("MQ102", at, "set allow_anonymous false and give a password_file, or bind the listener to 127.0.0.1", "everybody may connect to port %s without a password", strings.Join(open, ", "))
-		if _, ok := s["password_file"]; ok && at == d.place {
-			r.add("MQ106", at, "set allow_anonymous false", "clients without a name pass by the password_file of line %d", s["password_file"].line)
+		for _, key := range []string{"password_file", "plugin_opt_password_file"} {
+			if file, ok := s[key]; ok && at == d.place {
+				r.add("MQ106", at, "set allow_anonymous false", "clients without a name pass by the password file of line %d", file.line)
+			}
 		}
 	}
 }

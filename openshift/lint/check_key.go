@@ -21,7 +21,7 @@ func checkKeyFiles(p *project, r *report) {
 	}
 	for _, c := range p.confs {
 		for _, d := range c.directives {
-			if c.owner != nil || d.key != "keyfile" && d.key != "bridge_keyfile" {
+			if c.owner != nil || d.fileOption() != "key" {
 				continue
 			}
 			if data, mode := p.beside(d); holdsKey(string(data)) && mode&0o004 != 0 {
@@ -125,11 +125,8 @@ func checkSecretVolumes(p *project, r *report) {
 func (p *project) keepsSecrets(b *broker, volume string) bool {
 	if b.conf != nil {
 		for _, d := range b.conf.directives {
-			switch d.key {
-			case "keyfile", "bridge_keyfile", "password_file", "psk_file":
-				if f := b.mounted(d.value); f.volume == volume {
-					return true
-				}
+			if o := d.fileOption(); o != "" && o != "acl" && b.mounted(d.value).volume == volume {
+				return true
 			}
 		}
 	}

@@ -41,7 +41,7 @@ func checkHashes(p *project, r *report) {
 		}
 		for _, d := range b.conf.directives {
 			f := b.mounted(d.value)
-			if d.key != "password_file" || f.kind != secretVolume {
+			if d.fileOption() != "password" || f.kind != secretVolume {
 				continue
 			}
 			o, s := find[*corev1.Secret](p, b.namespace, f.name)

@@ -38,7 +38,8 @@ func checkSubPaths(p *project, r *report) {
 	}
 }
 
-// allowSymlinks is the variable that makes 2.1.1 and later open links.
+// allowSymlinks is the variable that makes 2.1.1 and later open links, whatever
+// its value.
 const allowSymlinks = "MOSQUITTO_UNSAFE_ALLOW_SYMLINKS"
 
 func checkSymlinks(p *project, r *report) {
@@ -47,7 +48,7 @@ func checkSymlinks(p *project, r *report) {
 			continue
 		}
 		for _, d := range b.conf.directives {
-			if d.key != "password_file" && d.key != "acl_file" && d.key != "psk_file" {
+			if o := d.fileOption(); o == "" || o == "key" {
 				continue
 			}
 			f := b.mounted(d.value)
@@ -60,7 +61,7 @@ func checkSymlinks(p *project, r *report) {
 
 func (b *broker) opensLinks() bool {
 	for _, e := range b.container.Env {
-		if e.Name == allowSymlinks && (e.Value == "1" || e.ValueFrom != nil) {
+		if e.Name == allowSymlinks {
 			return true
 		}
 	}

@@ -116,3 +116,20 @@ func (d directive) number() (int, bool) {
 	n, err := strconv.Atoi(d.word(0))
 	return n, err == nil
 }
+
+// fileOption is what kind of secret file an option names: "password", "acl",
+// "psk" or "key", and "" for any other option. The plugins of 2.1 have options
+// of their own.
+func (d directive) fileOption() string {
+	switch d.key {
+	case "password_file", "plugin_opt_password_file":
+		return "password"
+	case "acl_file", "plugin_opt_acl_file":
+		return "acl"
+	case "psk_file":
+		return "psk"
+	case "keyfile", "bridge_keyfile":
+		return "key"
+	}
+	return ""
+}

@@ -39,11 +39,15 @@ type place struct {
 }
 
 // report collects findings; the same one twice is kept once.
-type report struct{ findings []Finding }
+type report struct {
+	findings []Finding
+	seen     map[Finding]bool
+}
 
 func (r *report) add(code string, at place, fix, format string, args ...any) {
 	f := Finding{Code: code, Severity: severityOf(code), File: at.file, Line: max(at.line, 1), Message: fmt.Sprintf(format, args...), Fix: fix}
-	if !slices.Contains(r.findings, f) {
+	if !r.seen[f] {
+		r.seen[f] = true
 		r.findings = append(r.findings, f)
 	}
 }

@@ -41,7 +41,7 @@ func Run(inputs []Input, o Options) ([]Finding, error) {
 		return nil, err
 	}
 	p.relate()
-	r := &report{}
+	r := &report{seen: map[Finding]bool{}}
 	for _, c := range checks {
 		c(p, r)
 	}
@@ -78,6 +78,9 @@ func (p *project) load(in Input) error {
 	case isPEM:
 		p.pems = append(p.pems, pemFile{place{in.Name, 1}, in.Data})
 	default:
+		if len(in.Data) == 0 && !in.Walked {
+			return fmt.Errorf("%s is empty", in.Name)
+		}
 		if !in.Walked {
 			return fault.Hint(fmt.Errorf("%s is neither YAML, mosquitto.conf nor Containerfile", in.Name), "name the file so that it shows: *.yaml, *.conf or Containerfile")
 		}
