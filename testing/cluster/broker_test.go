@@ -29,17 +29,20 @@ var loaded struct {
 	err  error
 }
 
-// broker is one deployment in a namespace of its own.
+// broker is one deployment in a namespace of its own, or, with a role, one
+// broker of a pair.
 type broker struct {
 	*cluster.Cluster
-	namespace, host, dir string
+	profile
+	namespace, host, dir, role string
+	data                       string // folder of the volume
 }
 
-// deploy renders what config says, with the namespace, and applies it strictly.
-func deploy(t *testing.T, namespace, config string, uid int) broker {
+// deploy renders what the profile's config says, and applies it strictly.
+func deploy(t *testing.T, p profile) broker {
 	t.Helper()
-	b := broker{rig(t), namespace, "mqtt-" + namespace + "." + cluster.RouteDomain, t.TempDir()}
-	text := strings.NewReplacer("NAMESPACE", b.namespace, "HOST", b.host).Replace(config)
+	b := broker{Cluster: rig(t), profile: p, namespace: p.name, host: "mqtt-" + p.name + "." + cluster.RouteDomain, dir: t.TempDir(), role: p.role}
+	text := strings.NewReplacer("NAMESPACE", b.namespace, "HOST", b.host).Replace(p.config)
 	if err := os.WriteFile(filepath.Join(b.dir, "mosqbuild.yaml"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +52,14 @@ func deploy(t *testing.T, namespace, config string, uid int) broker {
 	if loaded.err != nil {
 		t.Fatal(loaded.err)
 	}
-	if err := b.Namespace(t.Context(), namespace, uid); err != nil {
+	if err := b.Namespace(t.Context(), b.namespace, p.uid); err != nil {
 		t.Fatal(err)
+	}
+	if p.volume {
+		var err error
+		if b.data, err = b.Volume(t.Context(), b.Nodes[0], "data-"+p.name, "1Gi"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -92,7 +101,7 @@ func (b broker) rolledOut(t *testing.T) {
 
 // pod is what the tests ask of a pod.
 type pod struct {
-	Metadata struct{ Name string }
+	Metadata struct{ Name, UID string }
 	Spec     struct{ NodeName string }
 	Status   struct {
 		ContainerStatuses []struct {
@@ -106,22 +115,26 @@ type pod struct {
 func (b broker) pods(t *testing.T) []pod {
 	t.Helper()
 	var list struct{ Items []pod }
-	out := b.kubectl(t, "get", "pods", "--selector", "app.kubernetes.io/name=mosquitto", "-o", "json")
+	selector := "app.kubernetes.io/name=mosquitto"
+	if b.role != "" {
+		selector += ",role=" + b.role
+	}
+	out := b.kubectl(t, "get", "pods", "--selector", selector, "-o", "json")
 	if err := json.Unmarshal([]byte(out), &list); err != nil {
 		t.Fatal(err)
 	}
 	return list.Items
 }
 
-// restarted says whether the one broker was restarted so often and is Ready.
-func (b broker) restarted(t *testing.T, times int) bool {
+// restarts is how often the one broker was restarted, and whether it is Ready.
+func (b broker) restarts(t *testing.T) (times int, ready bool) {
 	t.Helper()
 	pods := b.pods(t)
 	if len(pods) != 1 || len(pods[0].Status.ContainerStatuses) != 1 {
-		return false
+		return 0, false
 	}
 	s := pods[0].Status.ContainerStatuses[0]
-	return s.RestartCount == times && s.Ready
+	return s.RestartCount, s.Ready
 }
 
 // process is the one broker's process in this namespace.
@@ -131,26 +144,32 @@ func (b broker) process(t *testing.T) int {
 	if len(pods) != 1 {
 		t.Fatalf("%d pods run", len(pods))
 	}
-	uid := b.kubectl(t, "get", "pod", pods[0].Metadata.Name, "-o", "jsonpath={.metadata.uid}")
 	pids, err := b.Processes(pods[0].Spec.NodeName, "mosquitto")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, pid := range pids {
 		cgroup, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-		if strings.Contains(string(cgroup), uid) {
+		if strings.Contains(string(cgroup), pods[0].Metadata.UID) {
 			return pid
 		}
 	}
-	t.Fatalf("none of the processes %v is of pod %s", pids, uid)
+	t.Fatalf("none of the processes %v is of pod %s", pids, pods[0].Metadata.UID)
 	return 0
 }
 
-func (b broker) signal(t *testing.T, s unix.Signal) {
+// signal sends the broker's process a signal, waits until Kubernetes has
+// restarted it, and returns how long that took.
+func (b broker) signal(t *testing.T, s unix.Signal, limit time.Duration) time.Duration {
 	t.Helper()
+	before, _ := b.restarts(t)
 	if err := unix.Kill(b.process(t), s); err != nil {
 		t.Fatal(err)
 	}
+	return eventually(t, "restart after "+unix.SignalName(s), limit, func() bool {
+		now, ready := b.restarts(t)
+		return now == before+1 && ready
+	})
 }
 
 // probe wants every check of "mosqbuild probe" to pass, run in a place's
@@ -187,11 +206,11 @@ func (b broker) tryProbe(t *testing.T, where, host string, args ...string) error
 	return err
 }
 
-// client is mosquitto_pub or mosquitto_sub, logged in, in the network outside
-// the cluster, to the broker's Service without TLS.
-func (b broker) client(t *testing.T, name string, args ...string) *exec.Cmd {
+// client is mosquitto_pub or mosquitto_sub, logged in, on a node, to a Service's
+// listener without TLS.
+func (b broker) client(t *testing.T, name, service, port string, args ...string) *exec.Cmd {
 	t.Helper()
-	args = append([]string{name, "-h", b.service(t, "mosquitto"), "-p", "1883"}, args...)
+	args = append([]string{name, "-h", b.service(t, service), "-p", port, "-q", "1"}, args...)
 	return b.loggedIn(b.Command(t.Context(), b.Nodes[0], args...))
 }
 
@@ -209,17 +228,34 @@ func (b broker) loggedIn(cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
+// retained waits for a Service's broker to have a retained message.
+func (b broker) retained(t *testing.T, service, port, topic, want string) {
+	t.Helper()
+	var got string
+	eventually(t, fmt.Sprintf("%s = %q at %s", topic, want, service), soon, func() bool {
+		got, _ = try(b.client(t, "mosquitto_sub", service, port, "-t", topic, "-C", "1", "-W", "2"))
+		return got == want
+	})
+}
+
 // service is the cluster's address of a Service.
 func (b broker) service(t *testing.T, name string) string {
 	t.Helper()
 	return b.kubectl(t, "get", "service", name, "-o", "jsonpath={.spec.clusterIP}")
 }
 
-// nodePort has a Service listen on the nodes, and returns where.
-func (b broker) nodePort(t *testing.T, service string) string {
+// nodePort is where a Service's port is on the nodes.
+func (b broker) nodePort(t *testing.T, service, port string) string {
 	t.Helper()
-	b.kubectl(t, "patch", "service", service, "--patch", `{"spec":{"type":"NodePort"}}`)
-	return b.kubectl(t, "get", "service", service, "-o", "jsonpath={.spec.ports[0].nodePort}")
+	return b.kubectl(t, "get", "service", service, "-o", `jsonpath={.spec.ports[?(@.name=="`+port+`")].nodePort}`)
+}
+
+// tls is the Service of the listener with TLS.
+func (b broker) tls() string {
+	if b.split {
+		return "mosquitto-tls"
+	}
+	return "mosquitto"
 }
 
 // soon is time enough for a change to reach all nodes of a busy machine.

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,19 +14,48 @@ import (
 	"github.com/mosqbuild/mosqbuild/testing/cluster"
 )
 
-// profiles are the deployments under test, each in a namespace that enforces
+// profile is a deployment under test, in a namespace of its name that enforces
 // the restricted Pod Security profile.
-var profiles = []struct {
+type profile struct {
 	name   string
 	config string
-	uid    int // of the namespace, as OpenShift gives it; 0 elsewhere
+	uid    int    // of the namespace, as OpenShift gives it; 0 elsewhere
+	split  bool   // the listener with TLS has a Service of its own
+	volume bool   // it asks for one
+	role   string // of the broker that the tests harm
 	tests  []func(*testing.T, broker)
-}{
+}
+
+var profiles = []profile{
 	{
 		name:   "openshift",
 		config: "deploy: {namespace: NAMESPACE, host: HOST}\n",
 		uid:    rangeBegin,
-		tests:  []func(*testing.T, broker){randomUID, clusterIP, nodePorts, balanced, routed, killed, stopped},
+		split:  true,
+		tests:  []func(*testing.T, broker){assignedUID, clusterIP, nodePorts, balanced, routed, killed, stopped},
+	}, {
+		name:   "openshift-kept",
+		config: "deploy: {namespace: NAMESPACE, host: HOST, storage: {size: 1Gi}}\n",
+		uid:    rangeBegin,
+		split:  true,
+		volume: true,
+		tests:  []func(*testing.T, broker){assignedUID, kept},
+	}, {
+		name:   "loadbalancer",
+		config: "deploy: {profile: loadbalancer, namespace: NAMESPACE, host: HOST}\n",
+		volume: true,
+		tests:  []func(*testing.T, broker){ownUID, clusterIP, nodePorts, balanced, published, kept, killed, stopped},
+	}, {
+		name:   "ha",
+		config: "deploy: {profile: ha, namespace: NAMESPACE, host: HOST}\n",
+		role:   "primary",
+		tests:  []func(*testing.T, broker){ownUID, apart, clusterIP, nodePorts, balanced, published, bridged, mayFailOver, switched, killed, stopped},
+	}, {
+		name:   "ha-route",
+		config: "deploy: {profile: ha, ingress: route, namespace: NAMESPACE, host: HOST}\n",
+		uid:    rangeBegin,
+		role:   "primary",
+		tests:  []func(*testing.T, broker){assignedUID, apart, routed, bridged},
 	},
 }
 
@@ -33,7 +63,7 @@ func TestProfiles(t *testing.T) {
 	rig(t)
 	for _, p := range profiles {
 		t.Run(p.name, func(t *testing.T) {
-			b := deploy(t, p.name, p.config, p.uid)
+			b := deploy(t, p)
 			b.rolledOut(t)
 			for _, test := range p.tests {
 				test(t, b)
@@ -41,18 +71,26 @@ func TestProfiles(t *testing.T) {
 					return
 				}
 			}
+			kubectl(t, b.Cluster, "delete", "namespace", p.name, "--wait=false")
 		})
 	}
 }
 
-// The broker runs as the namespace's uid, with root's group and no privilege.
-func randomUID(t *testing.T, b broker) {
+// The broker runs as the namespace's uid, with root's group.
+func assignedUID(t *testing.T, b broker) { runsAs(t, b, rangeBegin, 0, rangeBegin) }
+
+// The broker runs as the profile's own uid and gid.
+func ownUID(t *testing.T, b broker) { runsAs(t, b, 568, 568, 568) }
+
+// runsAs looks at the process itself: whose it is, and what it may.
+func runsAs(t *testing.T, b broker, uid, gid, fsGroup int) {
+	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.process(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		fmt.Sprintf("Uid:\t%d\t", rangeBegin), "Gid:\t0\t", fmt.Sprintf("Groups:\t.*%d", rangeBegin),
+		fmt.Sprintf("Uid:\t%d\t", uid), fmt.Sprintf("Gid:\t%d\t", gid), fmt.Sprintf("Groups:\t.*%d", fsGroup),
 		"CapEff:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
 	} {
 		if !regexp.MustCompile(want).Match(status) {
@@ -65,30 +103,34 @@ func randomUID(t *testing.T, b broker) {
 func clusterIP(t *testing.T, b broker) {
 	for _, node := range b.Nodes {
 		b.probe(t, node, b.service(t, "mosquitto"), "--tls-port", "0")
-		b.probe(t, node, b.service(t, "mosquitto-tls"), "--port", "0", "--servername", "mosquitto-tls."+b.namespace+".svc")
+		b.probe(t, node, b.service(t, b.tls()), "--port", "0", "--servername", b.tls()+"."+b.namespace+".svc")
 	}
-	// By name, as from a pod: outside has the cluster's resolver.
-	b.probe(t, b.Nodes[0], "mosquitto-tls."+b.namespace+".svc."+cluster.Domain, "--port", "0")
+	// By name, as from a pod.
+	b.probe(t, b.Nodes[0], b.tls()+"."+b.namespace+".svc."+cluster.Domain, "--port", "0")
 }
 
 func nodePorts(t *testing.T, b broker) {
-	plain, tls := b.nodePort(t, "mosquitto"), b.nodePort(t, "mosquitto-tls")
+	for _, service := range []string{"mosquitto", b.tls()} {
+		b.kubectl(t, "patch", "service", service, "--patch", `{"spec":{"type":"NodePort"}}`)
+	}
 	for _, node := range b.Nodes {
-		address := b.Address(node)
-		b.probe(t, cluster.Outside, address, "--port", plain, "--tls-port", "0")
-		b.probe(t, cluster.Outside, address, "--port", "0", "--tls-port", tls, "--servername", b.host)
+		b.probe(t, cluster.Outside, b.Address(node), "--port", b.nodePort(t, "mosquitto", "mqtt"), "--tls-port", "0")
+		b.probe(t, cluster.Outside, b.Address(node), "--port", "0", "--tls-port", b.nodePort(t, b.tls(), "mqtts"), "--servername", b.host)
 	}
 }
 
 // An address that a load balancer announces leads to the broker from outside.
 func balanced(t *testing.T, b broker) {
 	const address = "10.88.77.200"
-	b.kubectl(t, "patch", "service", "mosquitto-tls", "--patch", `{"spec":{"type":"LoadBalancer"}}`)
-	if err := b.Balance(t.Context(), b.namespace, "mosquitto-tls", address, b.Nodes[1]); err != nil {
+	b.kubectl(t, "patch", "service", b.tls(), "--patch", `{"spec":{"type":"LoadBalancer"}}`)
+	if err := b.Balance(t.Context(), b.namespace, b.tls(), address, b.Nodes[1]); err != nil {
 		t.Fatal(err)
 	}
 	b.probe(t, cluster.Outside, address, "--port", "0", "--servername", b.host)
 }
+
+// What external-dns publishes is the name in the certificate.
+func published(t *testing.T, b broker) { b.probe(t, cluster.Outside, b.host) }
 
 // The router passes TLS through by its server name, both ways, and nothing else.
 func routed(t *testing.T, b broker) {
@@ -108,19 +150,36 @@ func routed(t *testing.T, b broker) {
 
 // Killed, the broker is back at once.
 func killed(t *testing.T, b broker) {
-	b.signal(t, unix.SIGKILL)
-	took := eventually(t, "restart after SIGKILL", soon, func() bool { return b.restarted(t, 1) })
-	t.Logf("Ready %s after SIGKILL", took.Round(10*time.Millisecond))
+	t.Logf("Ready %s after SIGKILL", b.signal(t, unix.SIGKILL, soon).Round(10*time.Millisecond))
 	b.probe(t, b.Nodes[0], b.service(t, "mosquitto"), "--tls-port", "0")
 }
 
 // Stopped, it still accepts connections; the probes find out, and restart it.
 func stopped(t *testing.T, b broker) {
-	b.signal(t, unix.SIGSTOP)
-	took := eventually(t, "restart after SIGSTOP", time.Minute, func() bool { return b.restarted(t, 2) })
-	t.Logf("Ready %s after SIGSTOP", took.Round(100*time.Millisecond))
+	t.Logf("Ready %s after SIGSTOP", b.signal(t, unix.SIGSTOP, time.Minute).Round(100*time.Millisecond))
 	if !strings.Contains(b.kubectl(t, "get", "events"), "Liveness probe failed") {
 		t.Error("no event tells of the liveness probe")
 	}
 	b.probe(t, b.Nodes[0], b.service(t, "mosquitto"), "--tls-port", "0")
+}
+
+// What is older than the last save outlives a kill, and the pod.
+func kept(t *testing.T, b broker) {
+	run(t, b.client(t, "mosquitto_pub", "mosquitto", "1883", "-t", "kept", "-m", "value", "-r"))
+	sent := time.Now()
+	saved := eventually(t, "save of the broker's", time.Minute, func() bool {
+		info, err := os.Stat(filepath.Join(b.data, "mosquitto.db"))
+		return err == nil && info.ModTime().After(sent)
+	})
+	t.Logf("saved after %s", saved.Round(time.Second))
+	b.signal(t, unix.SIGKILL, soon)
+	b.retained(t, "mosquitto", "1883", "kept", "value")
+
+	old := b.pods(t)[0].Metadata.Name
+	b.kubectl(t, "delete", "pod", old, "--grace-period=0", "--force")
+	b.rolledOut(t)
+	if now := b.pods(t)[0].Metadata.Name; now == old {
+		t.Errorf("pod %s is still there", old)
+	}
+	b.retained(t, "mosquitto", "1883", "kept", "value")
 }
