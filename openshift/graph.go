@@ -39,12 +39,11 @@ var (
 
 // node is an object, or something besides that takes part.
 type node struct {
-	id    string
-	label []string // lines
-	shape shape
-	// listeners are drawn inside.
-	listeners []node
-	absent    string // what is named but isn't among the objects
+	id     string
+	label  []string // lines
+	shape  shape
+	inside []node // listeners and bridges of a workload
+	absent string // what is named but isn't among the objects
 }
 
 // edge is a way from one node to another.
@@ -195,12 +194,12 @@ func (g *graph) mermaid() string {
 	var out strings.Builder
 	out.WriteString("flowchart LR\n")
 	for _, n := range g.nodes {
-		if len(n.listeners) == 0 {
+		if len(n.inside) == 0 {
 			fmt.Fprintf(&out, "  %s\n", n.text())
 			continue
 		}
 		fmt.Fprintf(&out, "  subgraph %s[%s]\n", n.id, quoted(n.label...))
-		for _, l := range n.listeners {
+		for _, l := range n.inside {
 			fmt.Fprintf(&out, "    %s\n", l.text())
 		}
 		out.WriteString("  end\n")

@@ -18,7 +18,8 @@ type confListener struct {
 }
 
 type confBridge struct {
-	name, address, topics string
+	name, address string
+	topics        []string
 }
 
 // readConf reads a mosquitto.conf. It takes no fault amiss.
@@ -53,7 +54,7 @@ func readConf(text string) brokerConf {
 			if len(words) > 2 {
 				direction = words[2]
 			}
-			bridge.topics += ", " + words[1] + " " + direction
+			bridge.topics = append(bridge.topics, words[1]+" "+direction)
 		}
 	}
 	return c
@@ -97,13 +98,18 @@ func configMaps(v corev1.Volume) []string {
 	return names
 }
 
-// bridges draws each bridge of a broker to the Service that it names.
+// bridges draws each bridge in its broker, and the way to the Service that it
+// names.
 func (g *graph) bridges(p pod) {
 	for _, text := range g.confs(p) {
 		for _, b := range readConf(text).bridges {
-			if b.address != "" {
-				g.connect(g.nodes[p.node].id, arrowBridge, g.peer(p, b.address), "bridge "+b.name+b.topics)
+			if b.address == "" {
+				continue
 			}
+			peer := g.peer(p, b.address)
+			n := node{id: g.id(p.Kind+"_"+p.Name, "to_"+b.name), label: []string{"bridge " + b.name}, shape: shapeClient}
+			g.nodes[p.node].inside = append(g.nodes[p.node].inside, n)
+			g.connect(n.id, arrowBridge, peer, strings.Join(b.topics, ", "))
 		}
 	}
 }

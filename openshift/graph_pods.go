@@ -67,7 +67,7 @@ func (g *graph) listeners(p pod) {
 			l.label = append(l.label, "TLS")
 		}
 		p.listeners[c.ContainerPort] = l.id
-		g.nodes[p.node].listeners = append(g.nodes[p.node].listeners, l)
+		g.nodes[p.node].inside = append(g.nodes[p.node].inside, l)
 	}
 }
 

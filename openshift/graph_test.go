@@ -126,6 +126,27 @@ func TestGraphOfWhatIsRendered(t *testing.T) {
 	})
 }
 
+// The README shows the default deployment as it is.
+func TestReadmePicture(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, opened := strings.Cut(string(readme), "```mermaid\n")
+	picture, after, closed := strings.Cut(rest, "```\n")
+	if !opened || !closed {
+		t.Fatal("there is no picture in README.md")
+	}
+	want := draw(t, objects(t, config.Default()))
+	if *update {
+		if err := os.WriteFile("../README.md", []byte(before+"```mermaid\n"+want+"```\n"+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if picture != want {
+		t.Errorf("README.md shows another deployment; see the change with: go test ./openshift -update; git diff\n%s", want)
+	}
+}
+
 func TestReadYAMLRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"a: [":                                          "document 1",

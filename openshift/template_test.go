@@ -305,7 +305,7 @@ func TestTemplateOfAnyObjects(t *testing.T) {
 			t.Errorf("Secret %d is in the namespace %v", i, ns)
 		}
 	}
-	if strings.Contains(fmt.Sprintf("%s", write(t, []runtime.Object{tpl})), "1234") {
+	if strings.Contains(string(write(t, []runtime.Object{tpl})), "1234") {
 		t.Error("a Secret's text stands in the Template")
 	}
 	m := &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: metav1.ObjectMeta{Name: "b"}, Data: map[string]string{"acl": "pattern read ${NAME}/#\n"}}
