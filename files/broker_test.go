@@ -2,6 +2,7 @@ package files_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -56,8 +57,9 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// lay writes the files of one broker below dir, with ports and addresses of
-// this machine in place of a cluster's.
+// lay writes the files of one broker below a folder, each behind a symbolic
+// link as in a Kubernetes volume, with ports and addresses of this machine in
+// place of a cluster's.
 func lay(t *testing.T, all []files.File, replace ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -70,7 +72,8 @@ func lay(t *testing.T, all []files.File, replace ...string) string {
 	}
 	for _, f := range all {
 		path := filepath.Join(dir, f.Path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		target := filepath.Join(filepath.Dir(path), "..data", filepath.Base(path))
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		data := f.Data
@@ -80,7 +83,7 @@ func lay(t *testing.T, all []files.File, replace ...string) string {
 				data = append([]byte("user root\n"), data...)
 			}
 		}
-		if err := os.WriteFile(path, data, 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(target, data, 0o440), os.Symlink(filepath.Join("..data", filepath.Base(path)), path)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,6 +102,7 @@ func start(t *testing.T, dir string, port int) *broker {
 	defer log.Close()
 	c := exec.Command(path, "-c", filepath.Join(dir, config.ConfigDir, config.ConfFile))
 	c.Stdout, c.Stderr = log, log
+	c.Env = append(os.Environ(), "MOSQUITTO_UNSAFE_ALLOW_SYMLINKS=1") // as the pod has it
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

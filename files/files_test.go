@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mosqbuild/mosqbuild/certs"
 	"github.com/mosqbuild/mosqbuild/config"
 )
 
@@ -84,5 +85,74 @@ func TestOnlyDefaultsAreSecret(t *testing.T) {
 	}
 	if len(b.Defaults) != 5 {
 		t.Errorf("%d defaults", len(b.Defaults))
+	}
+}
+
+// lines returns which of these lines conf has.
+func lines(conf string, all ...string) (have []string) {
+	for _, line := range all {
+		if strings.Contains(conf, "\n"+line+"\n") {
+			have = append(have, line)
+		}
+	}
+	return have
+}
+
+func TestConfOfSeries(t *testing.T) {
+	old := []string{"per_listener_settings false", "password_file /mosquitto/auth/passwd", "acl_file /mosquitto/config/acl"}
+	plugins := []string{"global_plugin /usr/lib/mosquitto_password_file.so", "plugin_opt_password_file /mosquitto/auth/passwd",
+		"global_plugin /usr/lib/mosquitto_acl_file.so", "plugin_opt_acl_file /mosquitto/config/acl"}
+	for series, want := range map[string][]string{"2.0": old, "2.1": plugins} {
+		cfg := config.Default()
+		cfg.Mosquitto = series
+		conf := rendered(t, cfg, Secrets{}, "/mosquitto/config/mosquitto.conf")
+		if have := lines(conf, slices.Concat(old, plugins)...); !slices.Equal(have, want) {
+			t.Errorf("%s has %q", series, have)
+		}
+	}
+}
+
+// The bridge is on one side only, and what is secret in it in files alone.
+func TestConfOfPair(t *testing.T) {
+	cfg := config.Default()
+	cfg.Deploy.Profile = config.ProfileHA
+	pair := certs.Pair{Cert: []byte("CERT"), Key: []byte("KEY")}
+	b, err := Render(cfg, Secrets{Bridge: Bridge{CA: []byte("CA"), Server: pair, Client: pair}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	primary, secondary := string(b.Primary[0].Data), string(b.Secondary[0].Data)
+	server := []string{"listener 8884", "require_certificate true", "use_identity_as_username true", "cafile /mosquitto/bridge/ca.crt"}
+	client := []string{"connection mosquitto-primary", "address mosquitto-primary:8884", "topic # both 1", "cleansession false", "try_private true",
+		"bridge_insecure false", "bridge_cafile /mosquitto/bridge/ca.crt", "bridge_certfile /mosquitto/bridge/tls.crt", "bridge_keyfile /mosquitto/bridge/tls.key",
+		"notifications_local_only true", "keepalive_interval 5"}
+	for name, c := range map[string]struct {
+		conf string
+		want []string
+	}{
+		"primary": {primary, server}, "secondary": {secondary, client}, "image": {string(b.Rendered[1].Data), nil},
+	} {
+		if have := lines(c.conf, slices.Concat(server, client)...); !slices.Equal(have, c.want) {
+			t.Errorf("the %s has %q", name, have)
+		}
+		if strings.Contains(c.conf, "KEY") || strings.Contains(c.conf, "\nremote_password") {
+			t.Errorf("the %s holds a secret", name)
+		}
+		if saves := len(lines(c.conf, "persistence true")) == 1; saves != (name == "image") {
+			t.Errorf("the %s keeps what it has: %v", name, saves)
+		}
+	}
+	for _, f := range slices.Concat(b.Primary, b.Secondary) {
+		if strings.HasSuffix(f.Path, ".key") && f.Mode&0o007 != 0 {
+			t.Errorf("others can read %s", f.Path)
+		}
+	}
+	acl := rendered(t, cfg, Secrets{}, "/mosquitto/config/acl")
+	if !strings.Contains(acl, "\nuser bridge\ntopic readwrite #\n\n") {
+		t.Errorf("the bridge may do something else:\n%s", acl)
+	}
+	cfg.Deploy.Storage.Size = "1Gi"
+	if b, err = Render(cfg, Secrets{}); err != nil || len(lines(string(b.Primary[0].Data), "persistence true")) != 1 {
+		t.Errorf("with a volume, nothing is kept: %v", err)
 	}
 }

@@ -47,7 +47,7 @@ func newPair(t *testing.T, client func(ca certs.Pair) certs.Pair) *pair {
 	}
 	p := &pair{port: freePort(t), bridgePort: freePort(t), standbyPort: freePort(t)}
 	p.link = newLink(t, p.bridgePort)
-	shared := slices.Concat(b.Rendered, b.Defaults)
+	shared := slices.DeleteFunc(slices.Concat(b.Rendered, b.Defaults), func(f files.File) bool { return filepath.Base(f.Path) == config.ConfFile })
 	bridge := fmt.Sprint(config.PortBridge)
 	p.primary = lay(t, slices.Concat(shared, b.Primary),
 		"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", p.port), "listener "+bridge, fmt.Sprintf("listener %d 127.0.0.1", p.bridgePort))
@@ -78,6 +78,7 @@ func connected(t *testing.T, b *broker) {
 
 // One publish is one copy on the other side, and none comes back, either way.
 func TestPairBridgesBothWaysOnce(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, bridgeClient(t))
 	primary := start(t, p.primary, p.port)
 	secondary := start(t, p.secondary, p.standbyPort)
@@ -104,6 +105,7 @@ func TestPairBridgesBothWaysOnce(t *testing.T) {
 // Retained messages are on both sides, so that a switch keeps them; a primary
 // that comes back, empty, gets them as they are by then.
 func TestPairKeepsRetainedMessages(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, bridgeClient(t))
 	primary := start(t, p.primary, p.port)
 	secondary := start(t, p.secondary, p.standbyPort)
@@ -132,6 +134,7 @@ func TestPairKeepsRetainedMessages(t *testing.T) {
 // The bridge's listener lets in the bridge's certificate alone, and nobody by
 // a password; the plain listener lets nobody in under the bridge's name.
 func TestPairRefusesOtherBridges(t *testing.T) {
+	t.Parallel()
 	now := time.Now().Add(-time.Minute)
 	foreign := func(certs.Pair) certs.Pair {
 		other, err := certs.NewCA(certs.CARequest{Name: "bridge CA", NotBefore: now})
@@ -167,6 +170,7 @@ func TestPairRefusesOtherBridges(t *testing.T) {
 // What a message of MQTT 5 carries arrives with it: one that expires does so
 // on both sides.
 func TestPairKeepsProperties(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, bridgeClient(t))
 	primary := start(t, p.primary, p.port)
 	secondary := start(t, p.secondary, p.standbyPort)
@@ -191,6 +195,7 @@ func TestPairKeepsProperties(t *testing.T) {
 // primary has by then: nothing old comes back. (One that kept its memory would
 // send it, which is why a broker that was cut off has to be restarted.)
 func TestPairAfterACut(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, bridgeClient(t))
 	primary := start(t, p.primary, p.port)
 	secondary := start(t, p.secondary, p.standbyPort)

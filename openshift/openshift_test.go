@@ -7,118 +7,21 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
-	routev1 "github.com/openshift/api/route/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
-	"github.com/mosqbuild/mosqbuild/certs"
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/files"
 	"github.com/mosqbuild/mosqbuild/openshift"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
-
-const image = "registry.example/mosquitto@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-
-// secrets are stand-ins: nothing reads them but the test.
-var secrets = files.Secrets{
-	CA: []byte("certificate of the CA\n"), Cert: []byte("server certificate\n"), Key: []byte("server key\n"),
-	Passwd: []byte("admin:a hash\n"), Health: []byte("-u health\n-P a password\n"),
-	Bridge: files.Bridge{
-		CA:     []byte("certificate of the bridge's CA\n"),
-		Server: certs.Pair{Cert: []byte("primary's certificate\n"), Key: []byte("primary's key\n")},
-		Client: certs.Pair{Cert: []byte("secondary's certificate\n"), Key: []byte("secondary's key\n")},
-	},
-}
-
-// deployments are the configurations of the golden files.
-func deployments() map[string]config.Config {
-	full := config.Default()
-	full.Name = "site"
-	full.Deploy = config.Deploy{Profile: config.ProfileOpenShift, Namespace: "telemetry", Host: "mqtt.example.com", PullSecret: "quay", Memory: "128Mi"}
-	full.Users = append(full.Users, config.User{Name: "sensor", ACL: []string{"write measured/#"}})
-	plain := config.Default()
-	plain.Listeners, plain.TLS = plain.Listeners[:1], config.TLS{KeyType: plain.TLS.KeyType}
-	tls := config.Default()
-	tls.Listeners = []config.Listener{{Name: "mqtts", Port: 8883, TLS: true}, {Name: "devices", Port: 8884, TLS: true}}
-	foreign := tls
-	foreign.TLS.Source = config.SourceFiles
-	all := map[string]config.Config{"default": config.Default(), "full": full, "plain": plain, "tls": tls, "foreign": foreign}
-	for name, more := range profiles() {
-		all[name] = more
-	}
-	return all
-}
-
-// profiles are the configurations of the other profiles, and of certificates
-// that are made in the cluster.
-func profiles() map[string]config.Config {
-	issued, service, balanced, pair := config.Default(), config.Default(), config.Default(), config.Default()
-	issued.TLS.Source, issued.TLS.Issuer, issued.TLS.KeyType = config.SourceCertManager, "ClusterIssuer/internal", "rsa:3072"
-	issued.Deploy.Host, issued.Listeners = "mqtt.example.com", issued.Listeners[1:]
-	service.TLS.Source, service.Listeners = config.SourceServiceCA, service.Listeners[1:]
-	balanced.Deploy.Profile, balanced.Deploy.Host = config.ProfileLoadBalancer, "mqtt.example.com"
-	balanced.Deploy.LoadBalancer = config.LoadBalancer{Address: "192.0.2.7", Annotations: map[string]string{"example.com/pool": "lan"}}
-	balanced.Deploy.Storage.Class = "local"
-	pair.Deploy.Profile, pair.Deploy.Namespace = config.ProfileHA, "iot"
-	traefik, route := pair, pair
-	traefik.Deploy.Ingress, traefik.Deploy.Host = config.IngressTraefik, "mqtt.example.com"
-	traefik.Deploy.User, traefik.Deploy.Group, traefik.Deploy.Storage.Size = 1000, 2000, "2Gi"
-	route.Deploy.Ingress, route.Deploy.Host = config.IngressRoute, "mqtt.example.com"
-	return map[string]config.Config{"cert-manager": issued, "service-ca": service, "loadbalancer": balanced,
-		"ha": pair, "ha-traefik": traefik, "ha-route": route}
-}
-
-// options are those of the golden files.
-func options(cfg config.Config) openshift.Options {
-	return openshift.Options{
-		Image: image, Version: "2.0.22",
-		CreateNamespace: cfg.Deploy.PullSecret != "",
-		TraefikPorts:    cfg.Deploy.Ingress == config.IngressTraefik,
-	}
-}
-
-// bundle renders a deployment's files; plain ones have no certificates.
-func bundle(t *testing.T, cfg config.Config) files.Bundle {
-	t.Helper()
-	s := secrets
-	if _, tls := cfg.Listener(true); !tls || cfg.TLS.InCluster() {
-		s.CA, s.Cert, s.Key = nil, nil, nil
-	}
-	b, err := files.Render(cfg, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func objects(t *testing.T, cfg config.Config) []runtime.Object {
-	t.Helper()
-	objs, err := openshift.Objects(cfg, bundle(t, cfg), options(cfg))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return objs
-}
-
-func render(t *testing.T, cfg config.Config) []byte { return write(t, objects(t, cfg)) }
-
-func write(t *testing.T, objs []runtime.Object) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	if err := openshift.WriteYAML(&out, objs); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
 
 // each calls f for every deployment.
 func each(t *testing.T, f func(t *testing.T, name string, cfg config.Config)) {
@@ -299,42 +202,4 @@ func brokers(t *testing.T, cfg config.Config, objs []runtime.Object, f func(role
 		}
 		f(roles[i], d, d.Spec.Template.Spec.Containers[0])
 	}
-}
-
-func TestRoute(t *testing.T) {
-	each(t, func(t *testing.T, _ string, cfg config.Config) {
-		objs := objects(t, cfg)
-		l, tls := cfg.Listener(true)
-		routes := find[routev1.Route](objs)
-		want := 0
-		switch {
-		case !tls || cfg.TLS.Source == config.SourceServiceCA:
-		case cfg.Deploy.Profile == config.ProfileOpenShift:
-			want = 1
-		case cfg.Deploy.Profile == config.ProfileHA && cfg.Deploy.Ingress == config.IngressRoute:
-			want = 3
-		}
-		if len(routes) != want {
-			t.Fatalf("%d Routes, want %d", len(routes), want)
-		}
-		for i, r := range routes {
-			checkRoute(t, cfg, objs, l, r, i == 0)
-		}
-	})
-}
-
-func checkRoute(t *testing.T, cfg config.Config, objs []runtime.Object, l config.Listener, r *routev1.Route, clients bool) {
-	t.Helper()
-	if clients != (r.Spec.Host == cfg.Deploy.Host) || !slices.Contains(append(cfg.ServerHosts(), ""), r.Spec.Host) || r.Spec.Port.TargetPort.StrVal != l.Name || r.Spec.TLS.Termination != routev1.TLSTerminationPassthrough {
-		t.Errorf("the Route is %+v", r.Spec)
-	}
-	if r.Annotations["haproxy.router.openshift.io/timeout-tunnel"] != "1h" {
-		t.Errorf("the Route's annotations are %v", r.Annotations)
-	}
-	for _, s := range find[corev1.Service](objs) {
-		if s.Name == r.Spec.To.Name && slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == l.Name }) {
-			return
-		}
-	}
-	t.Errorf("no Service %q with a port %q", r.Spec.To.Name, l.Name)
 }
