@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -40,7 +41,8 @@ func (c *conf) broker() bool {
 	if c.owner != nil {
 		return strings.HasPrefix(c.key, "mosquitto.conf") || c.has("persistence") || c.has("log_dest") || c.has("allow_anonymous")
 	}
-	return len(c.directives) > 0 && len(c.bridges) == 0 || c.has("persistence") || c.has("log_dest")
+	whole := filepath.Base(c.file) == "mosquitto.conf" && len(c.bridges) == 0
+	return len(c.directives) > 0 && whole || c.has("persistence") || c.has("log_dest") || c.has("allow_anonymous")
 }
 
 // old tells whether a broker of 1.x reads the file.

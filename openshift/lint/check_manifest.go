@@ -23,7 +23,11 @@ func checkFields(p *project, r *report) {
 			name := m.path[strings.LastIndex(m.path, ".")+1:]
 			switch {
 			case m.kind == wrongType:
-				r.add("MQ602", at, "write "+m.want, "%s: not what belongs there", m.path)
+				must, fix, ok := strings.Cut(m.want, ": ")
+				if !ok {
+					fix = "write " + m.want + " there"
+				}
+				r.add("MQ602", at, fix, "%s must be %s", m.path, must)
 			case m.kind == repeatedField:
 				r.add("MQ601", at, "take one of the two out", "%s stands here twice; the last one holds", m.path)
 			case m.want != "":

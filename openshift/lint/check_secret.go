@@ -36,8 +36,12 @@ func checkCertificates(p *project, r *report) {
 			p.judge(r, files[name], keyFor(files, name))
 		}
 	})
+	given := map[string]pemFile{}
 	for _, f := range p.pems {
-		p.judge(r, f, pemFile{})
+		given[f.file] = f
+	}
+	for _, name := range sortedKeys(given) {
+		p.judge(r, given[name], keyFor(given, name))
 	}
 	for _, c := range p.confs {
 		if c.owner == nil {
@@ -82,7 +86,7 @@ func (p *project) judge(r *report, cert, key pemFile) {
 		p.judgeDates(r, cert.place, c)
 	}
 	if pub := publicKey(key.data); pub != nil && !matches(leaf, pub) {
-		r.add("MQ203", cert.place, "put the two that were made together", "the certificate %q wasn't made for the key of line %d", leaf.Subject, key.line)
+		r.add("MQ203", cert.place, "put the two that were made together", "the certificate %q wasn't made for the key at %s:%d", leaf.Subject, key.file, key.line)
 	}
 }
 

@@ -2,6 +2,8 @@ package lint_test
 
 import (
 	"bytes"
+	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -121,3 +123,29 @@ func TestSpoilt(t *testing.T) {
 }
 
 const lintSymlinks = "MOSQUITTO_UNSAFE_ALLOW_SYMLINKS"
+
+// TestPEMFiles judges certificates and keys that are named themselves.
+func TestPEMFiles(t *testing.T) {
+	cert, _ := pair(t, "nameless")
+	_, key := pair(t, "other")
+	inputs := []lint.Input{{Name: "open/server.crt", Data: []byte(cert)}, {Name: "open/server.key", Data: []byte(key)}}
+	read := func(name string) ([]byte, fs.FileMode, error) {
+		for _, in := range inputs {
+			if in.Name == name {
+				return in.Data, 0o644, nil
+			}
+		}
+		return nil, 0, fs.ErrNotExist
+	}
+	findings, err := lint.Run(inputs, lint.Options{Now: now, ReadFile: read})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, f := range findings {
+		found = append(found, fmt.Sprintf("%s:%d %s", f.File, f.Line, f.Code))
+	}
+	if got, want := strings.Join(found, ", "), "open/server.crt:1 MQ201, open/server.crt:1 MQ203, open/server.key:1 MQ205"; got != want {
+		t.Errorf("found %s, want %s", got, want)
+	}
+}

@@ -49,16 +49,16 @@ func misfits(n *yaml.Node, t reflect.Type, path string) []misfit {
 	case reflect.String:
 		return scalarMisfit(n, path, "a string: put it in quotes", "!!str", "!!timestamp", "!!binary")
 	case reflect.Bool:
-		return scalarMisfit(n, path, "true or false, without quotes", "!!bool")
+		return scalarMisfit(n, path, "true or false: take the quotes away", "!!bool")
 	case reflect.Int, reflect.Int32, reflect.Int64:
-		return scalarMisfit(n, path, "a whole number, without quotes", "!!int", "!!float")
+		return scalarMisfit(n, path, "a whole number: take the quotes away", "!!int", "!!float")
 	}
 	return nil
 }
 
 func structMisfits(n *yaml.Node, t reflect.Type, path string) []misfit {
 	if n.Kind != yaml.MappingNode {
-		return []misfit{{n.Line, path, wrongType, "fields"}}
+		return []misfit{{n.Line, path, wrongType, "a mapping of fields"}}
 	}
 	fields := map[string]reflect.Type{}
 	jsonFields(t, fields)
@@ -67,7 +67,7 @@ func structMisfits(n *yaml.Node, t reflect.Type, path string) []misfit {
 
 func mapMisfits(n *yaml.Node, t reflect.Type, path string) []misfit {
 	if n.Kind != yaml.MappingNode {
-		return []misfit{{n.Line, path, wrongType, "keys and values"}}
+		return []misfit{{n.Line, path, wrongType, "a mapping"}}
 	}
 	return entries(n, path, func(string) (reflect.Type, bool) { return t.Elem(), true })
 }
