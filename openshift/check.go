@@ -61,7 +61,7 @@ func check(cfg config.Config, o Options) error {
 func checkPair(cfg config.Config, o Options) []error {
 	if cfg.Deploy.Profile != config.ProfileHA {
 		if o.TraefikPorts {
-			return []error{fmt.Errorf("Traefik's ports go with the profile %s and the ingress %s", config.ProfileHA, config.IngressTraefik)}
+			return []error{fmt.Errorf("the ports of Traefik go with the profile %s and the ingress %s", config.ProfileHA, config.IngressTraefik)}
 		}
 		return nil
 	}
@@ -73,7 +73,7 @@ func checkPair(cfg config.Config, o Options) []error {
 		errs = append(errs, errors.New("a Route leads to a listener with TLS, and there is none"))
 	}
 	if o.TraefikPorts && cfg.Deploy.Ingress != config.IngressTraefik {
-		errs = append(errs, fmt.Errorf("Traefik's ports go with the ingress %s, not %q", config.IngressTraefik, cfg.Deploy.Ingress))
+		errs = append(errs, fmt.Errorf("the ports of Traefik go with the ingress %s, not %q", config.IngressTraefik, cfg.Deploy.Ingress))
 	}
 	for _, role := range []string{config.RolePrimary, config.RoleSecondary} {
 		for _, l := range cfg.Listeners {
