@@ -26,7 +26,8 @@ type broker struct {
 	stop func()
 }
 
-// mosquitto is the broker to test with, and its series.
+// mosquitto is the broker to test with, and its series: the one in PATH, or
+// $MOSQUITTO, whose plugins are in $MOSQUITTO_PLUGINS.
 func mosquitto(t *testing.T) (path, series string) {
 	t.Helper()
 	path, err := exec.LookPath("mosquitto")
