@@ -2,9 +2,6 @@ package cmd
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,28 +72,4 @@ func runLint(a *app, o lintOptions, paths []string) error {
 		s = ""
 	}
 	return fault.With(fault.CheckFailed, fmt.Errorf("%d finding%s", len(findings), s))
-}
-
-func readWithMode(name string) ([]byte, fs.FileMode, error) {
-	info, err := os.Stat(name)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("reading %q: no file", name)
-	}
-	data, err := os.ReadFile(name)
-	return data, info.Mode(), err
-}
-
-func (o lintOptions) check() error {
-	if o.Format != "text" && o.Format != "json" {
-		return fault.With(fault.Usage, fmt.Errorf("--format %q is neither text nor json", o.Format))
-	}
-	if s := lint.Severity(o.Severity); s != lint.Warning && s != lint.Error {
-		return fault.With(fault.Usage, fmt.Errorf("--severity %q is neither warning nor error", o.Severity))
-	}
-	for _, code := range o.Ignore {
-		if !strings.Contains(" "+ruleCodes()+" ", " "+code+" ") {
-			return fault.With(fault.Usage, fault.Hint(fmt.Errorf("--ignore %q is no code", code), "run: mosqbuild lint --list"))
-		}
-	}
-	return nil
 }

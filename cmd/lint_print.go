@@ -4,19 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/mosqbuild/mosqbuild/openshift/lint"
 )
-
-// wanted leaves out what the flags say.
-func (o lintOptions) wanted(findings []lint.Finding) []lint.Finding {
-	return slices.DeleteFunc(findings, func(f lint.Finding) bool {
-		return slices.Contains(o.Ignore, f.Code) || o.Severity == string(lint.Error) && f.Severity != lint.Error
-	})
-}
 
 func printFindings(w io.Writer, format string, findings []lint.Finding) error {
 	if format == "json" {
@@ -47,13 +38,4 @@ func printAsJSON(w io.Writer, v any) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
-}
-
-// ruleCodes are the codes of all rules, a blank between.
-func ruleCodes() string {
-	var codes []string
-	for _, r := range lint.Rules() {
-		codes = append(codes, r.Code)
-	}
-	return strings.Join(codes, " ")
 }

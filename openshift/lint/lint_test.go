@@ -246,3 +246,34 @@ func bombs() string {
 	}
 	return b.String()
 }
+
+// TestKinds tells what a file is by its name, and where that says nothing, by
+// what is in it; each holds one fault that only its kind has.
+func TestKinds(t *testing.T) {
+	conf := "# A broker\nlistener 443\n"
+	image := "# An image\n\nfrom alpine:3.23\nUSER 0\n"
+	object := "# An object\napiVersion: apps/v1beta1\nkind: Deployment\n"
+	for _, c := range []struct{ name, data, want string }{
+		{"<stdin>", conf, "2 MQ103"},
+		{"site.conf", conf, "2 MQ103"},
+		{"<stdin>", image, "4 MQ702"},
+		{"Dockerfile.alpine", image, "4 MQ702"},
+		{"mqtt.Containerfile", image, "4 MQ702"},
+		{"<stdin>", object, "2 MQ603"},
+		{"<stdin>", `{"kind": "Deployment", "apiVersion": "apps/v1beta1"}`, "1 MQ603"},
+		{"deploy.YML", object, "2 MQ603"},
+		{"<stdin>", "#!/bin/sh\nmosquitto -v\n", "2 MQ701"},
+		{"start.sh", "mosquitto -v\n", "1 MQ701"},
+	} {
+		findings, err := lint.Run([]lint.Input{{Name: c.name, Data: []byte(c.data)}}, lint.Options{Now: now})
+		if err != nil || len(findings) != 1 || fmt.Sprintf("%d %s", findings[0].Line, findings[0].Code) != c.want {
+			t.Errorf("%s, %q: %v, %v, want %s", c.name, c.data, findings, err, c.want)
+		}
+	}
+	for name, data := range map[string]string{"nginx.conf": "worker_processes 1;\n", "values.yaml": "image: x\n", "notes": "hello\n"} {
+		findings, err := lint.Run([]lint.Input{{Name: name, Data: []byte(data), Walked: true}}, lint.Options{Now: now})
+		if err != nil || len(findings) > 0 {
+			t.Errorf("%s in a folder: %v, %v", name, findings, err)
+		}
+	}
+}

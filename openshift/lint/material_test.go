@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
@@ -74,14 +75,35 @@ func pair(t testing.TB, name string) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	made := [2]string{armour("CERTIFICATE", der), armour("PRIVATE KEY", pkcs8)}
+	made := [2]string{armour("CERTIFICATE", der), armoured(t, name, k)}
 	actual, _ := pairs.LoadOrStore(name, made)
 	p := actual.([2]string)
 	return p[0], p[1]
+}
+
+// armoured is the key in PEM: "sec1" and "pkcs1" in those older forms, the
+// latter a key of its own.
+func armoured(t testing.TB, name string, k *ecdsa.PrivateKey) string {
+	t.Helper()
+	var der []byte
+	var err error
+	kind := "PRIVATE KEY"
+	switch name {
+	case "sec1":
+		kind = "EC PRIVATE KEY"
+		der, err = x509.MarshalECPrivateKey(k)
+	case "pkcs1":
+		var r *rsa.PrivateKey
+		if r, err = rsa.GenerateKey(rand.Reader, 2048); err == nil {
+			kind, der = "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r)
+		}
+	default:
+		der, err = x509.MarshalPKCS8PrivateKey(k)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return armour(kind, der)
 }
 
 func armour(kind string, der []byte) string {
