@@ -169,7 +169,7 @@ func (c *Cluster) kubelet(i int, cgroup string) map[string]any {
 		// Nobody but the API server is in this network.
 		"authentication": map[string]any{"anonymous": map[string]any{"enabled": true}, "webhook": map[string]any{"enabled": false}},
 		"authorization":  map[string]any{"mode": "AlwaysAllow"},
-		"Domain":         Domain, "clusterDNS": []string{outsideIP}, "resolvConf": "",
+		"clusterDomain":  Domain, "clusterDNS": []string{outsideIP}, "resolvConf": "",
 		"imageGCHighThresholdPercent": 100, // what goes can't be pulled again
 		"evictionHard":                map[string]any{"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
 		"makeIPTablesUtilChains":      false,
