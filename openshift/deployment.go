@@ -16,9 +16,14 @@ const (
 	container = "mosquitto"
 	// annotationChecksum is on the pod; see checksum.
 	annotationChecksum = "checksum/files"
-	// cpuRequest suits a broker at rest. There is no CPU limit: being
-	// throttled makes it late, and a probe that is late restarts it.
+	// The CPU's request suits a broker at rest. The limit is what its one
+	// thread can use at most: less would throttle it, and a probe that is late
+	// restarts it.
 	cpuRequest = "10m"
+	cpuLimit   = "1"
+	// Ephemeral storage is the log, and what is saved without a volume.
+	diskRequest = "16Mi"
+	diskLimit   = "256Mi"
 	// graceSeconds is plenty for a broker that ends within milliseconds.
 	graceSeconds = 10
 )
@@ -57,10 +62,6 @@ func (d objects) container() (corev1.Container, error) {
 	if err != nil {
 		return corev1.Container{}, fmt.Errorf("reading the memory limit %q: %w", d.cfg.Deploy.Memory, err)
 	}
-	cpu, err := resource.ParseQuantity(cpuRequest)
-	if err != nil {
-		return corev1.Container{}, err
-	}
 	c := corev1.Container{
 		Name:  container,
 		Image: d.options.Image,
@@ -72,8 +73,8 @@ func (d objects) container() (corev1.Container, error) {
 			{Name: "MOSQUITTO_UNSAFE_ALLOW_SYMLINKS", Value: "1"},
 		},
 		Resources: corev1.ResourceRequirements{
-			Requests: corev1.ResourceList{corev1.ResourceCPU: cpu, corev1.ResourceMemory: memory},
-			Limits:   corev1.ResourceList{corev1.ResourceMemory: memory},
+			Requests: resources(cpuRequest, memory, diskRequest),
+			Limits:   resources(cpuLimit, memory, diskLimit),
 		},
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: new(false),
@@ -94,4 +95,13 @@ func (d objects) listeners() []config.Listener {
 		return d.cfg.Listeners
 	}
 	return append(slices.Clip(d.cfg.Listeners), config.Listener{Name: config.BridgeListener, Port: config.PortBridge, TLS: true})
+}
+
+// resources of fixed quantities, but for memory.
+func resources(cpu string, memory resource.Quantity, disk string) corev1.ResourceList {
+	return corev1.ResourceList{
+		corev1.ResourceCPU:              resource.MustParse(cpu),
+		corev1.ResourceMemory:           memory,
+		corev1.ResourceEphemeralStorage: resource.MustParse(disk),
+	}
 }

@@ -222,35 +222,10 @@ func TestKustomizeRefusesAForeignFolder(t *testing.T) {
 	}
 }
 
-const kustomizeModule = "sigs.k8s.io/kustomize/kustomize/v5@v5.8.1"
-
-// peer returns kustomize's own program, installed into the user's cache.
-func peer(t *testing.T) string {
-	t.Helper()
-	if os.Getenv("MOSQBUILD_TEST_PEERS") != "1" {
-		t.Skip("MOSQBUILD_TEST_PEERS is not 1: it takes a minute to build kustomize, and the network")
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, "mosqbuild", "peers", strings.ReplaceAll(kustomizeModule, "/", "_"))
-	program := filepath.Join(dir, "kustomize")
-	if _, err := os.Stat(program); err == nil {
-		return program
-	}
-	install := exec.CommandContext(t.Context(), "go", "install", kustomizeModule)
-	install.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=")
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("installing kustomize: %v\n%s", err, out)
-	}
-	return program
-}
-
 // kustomize itself builds the base to the objects of the stream, and each
 // overlay to the same in a namespace.
 func TestKustomizeBuild(t *testing.T) {
-	program := peer(t)
+	program := peer(t, "sigs.k8s.io/kustomize/kustomize/v5@v5.8.1")
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		dir := t.TempDir()
 		kustomize(t, dir, cfg)

@@ -16,37 +16,49 @@ var routerLabels = []map[string]string{
 	{"policy-group.network.openshift.io/ingress": ""},
 }
 
-// networkPolicy lets in the pods of the namespace, and the router to the
-// listeners with TLS. The probes come from within the pod.
+// networkPolicy lets in whom the profile means to serve, and none to a port that
+// is no listener's. The probes come from within the pod.
 func (d objects) networkPolicy() *networkingv1.NetworkPolicy {
-	ports := func(some func(config.Listener) bool) (all []networkingv1.NetworkPolicyPort) {
-		for _, l := range d.cfg.Listeners {
-			if some(l) {
-				all = append(all, networkingv1.NetworkPolicyPort{
-					Protocol: new(corev1.ProtocolTCP), Port: new(intstr.FromInt32(int32(l.Port))),
-				})
-			}
+	namespace := []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}
+	every := policyPorts(d.cfg.Listeners)
+	var rules []networkingv1.NetworkPolicyIngressRule
+	if d.cfg.Deploy.Routed() {
+		rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: namespace, Ports: every})
+		if l, routed := d.routed(); routed {
+			rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: routers(), Ports: policyPorts([]config.Listener{l})})
 		}
-		return all
+	} else { // a load balancer or Traefik: clients are anywhere
+		rules = append(rules, networkingv1.NetworkPolicyIngressRule{Ports: every})
 	}
-	p := &networkingv1.NetworkPolicy{
+	if d.pair() {
+		bridge := []config.Listener{{Name: config.BridgeListener, Port: config.PortBridge}}
+		brokers := []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: d.selector()}}}
+		rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: brokers, Ports: policyPorts(bridge)})
+	}
+	return &networkingv1.NetworkPolicy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
 		ObjectMeta: d.meta(d.cfg.Name),
 		Spec: networkingv1.NetworkPolicySpec{
 			PodSelector: metav1.LabelSelector{MatchLabels: d.selector()},
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
-			Ingress: []networkingv1.NetworkPolicyIngressRule{{
-				From:  []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}},
-				Ports: ports(func(config.Listener) bool { return true }),
-			}},
+			Ingress:     rules,
 		},
 	}
-	if _, routed := d.routed(); routed {
-		rule := networkingv1.NetworkPolicyIngressRule{Ports: ports(func(l config.Listener) bool { return l.TLS })}
-		for _, labels := range routerLabels {
-			rule.From = append(rule.From, networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{MatchLabels: labels}})
-		}
-		p.Spec.Ingress = append(p.Spec.Ingress, rule)
+}
+
+// routers are the pods of OpenShift's routers.
+func routers() (all []networkingv1.NetworkPolicyPeer) {
+	for _, labels := range routerLabels {
+		all = append(all, networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{MatchLabels: labels}})
 	}
-	return p
+	return all
+}
+
+func policyPorts(listeners []config.Listener) (all []networkingv1.NetworkPolicyPort) {
+	for _, l := range listeners {
+		all = append(all, networkingv1.NetworkPolicyPort{
+			Protocol: new(corev1.ProtocolTCP), Port: new(intstr.FromInt32(int32(l.Port))),
+		})
+	}
+	return all
 }

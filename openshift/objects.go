@@ -108,6 +108,7 @@ func (d objects) before() []Object {
 
 // around are the objects that lead to the brokers, and guard them.
 func (d objects) around() (all []Object, err error) {
+	all = append(all, d.networkPolicy())
 	switch d.cfg.Deploy.Profile {
 	case config.ProfileHA:
 		all = append(all, d.disruptionBudget())
@@ -121,7 +122,6 @@ func (d objects) around() (all []Object, err error) {
 	case config.ProfileLoadBalancer:
 		all = append(all, d.balanced(d.service(d.cfg.Name, d.cfg.Listeners)))
 	default:
-		all = append(all, d.networkPolicy())
 		all = append(all, d.split()...)
 		if l, ok := d.routed(); ok {
 			all = append(all, d.route(l, "", d.cfg.Deploy.Host))

@@ -98,27 +98,35 @@ func TestBalancedService(t *testing.T) {
 	}
 }
 
-// The router gets to the listeners with TLS, the namespace to all, others to none.
+// A Route's clients come through the router, and else from the namespace;
+// others' from anywhere. The bridge's listener is the brokers' alone.
 func TestNetworkPolicy(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		policies := find[networkingv1.NetworkPolicy](objects(t, cfg))
-		if cfg.Deploy.Profile != config.ProfileOpenShift {
-			if len(policies) != 0 {
-				t.Errorf("%d policies", len(policies))
-			}
-			return
+		if len(policies) != 1 {
+			t.Fatalf("%d policies", len(policies))
 		}
-		tls, routed := cfg.Listener(true)
-		routed = routed && cfg.TLS.Source != config.SourceServiceCA
 		rules := policies[0].Spec.Ingress
-		if len(policies) != 1 || len(rules[0].Ports) != len(cfg.Listeners) || rules[0].From[0].PodSelector == nil || rules[0].From[0].NamespaceSelector != nil {
-			t.Errorf("within the namespace: %+v", rules[0])
+		clients := rules[0]
+		fromNamespace := len(clients.From) == 1 && clients.From[0].PodSelector != nil && clients.From[0].NamespaceSelector == nil
+		if len(clients.Ports) != len(cfg.Listeners) || fromNamespace != cfg.Deploy.Routed() || !fromNamespace && clients.From != nil {
+			t.Errorf("for clients: %+v", clients)
 		}
-		if (len(rules) == 2) != routed {
-			t.Fatalf("%d rules", len(rules))
+		rest := rules[1:]
+		if tls, ok := cfg.Listener(true); ok && cfg.Deploy.Routed() && cfg.TLS.Source != config.SourceServiceCA {
+			if len(rest) == 0 || rest[0].Ports[0].Port.IntValue() != tls.Port || len(rest[0].From) != 2 || rest[0].From[0].NamespaceSelector == nil {
+				t.Fatalf("for the router: %+v", rest)
+			}
+			rest = rest[1:]
 		}
-		if routed && (rules[1].Ports[0].Port.IntValue() != tls.Port || len(rules[1].From) != 2 || rules[1].From[0].PodSelector != nil) {
-			t.Errorf("for the router: %+v", rules[1])
+		if cfg.Deploy.Profile == config.ProfileHA {
+			if len(rest) == 0 || rest[0].Ports[0].Port.IntValue() != config.PortBridge || rest[0].From[0].PodSelector == nil {
+				t.Fatalf("for the bridge: %+v", rest)
+			}
+			rest = rest[1:]
+		}
+		if len(rest) != 0 {
+			t.Errorf("more: %+v", rest)
 		}
 	})
 }

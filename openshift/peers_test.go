@@ -1,0 +1,89 @@
+package openshift_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/openshift"
+)
+
+var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
+
+// peer returns another tool's program, built once into the user's cache from
+// its module: PACKAGE@VERSION.
+func peer(t *testing.T, module string) string {
+	t.Helper()
+	if os.Getenv("MOSQBUILD_TEST_PEERS") != "1" {
+		t.Skip("MOSQBUILD_TEST_PEERS is not 1: it takes a minute to build, and the network")
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(cache, "mosqbuild", "peers", strings.ReplaceAll(module, "/", "_"))
+	name, _, _ := strings.Cut(module, "@")
+	if majorVersion.MatchString(path.Base(name)) {
+		name = path.Dir(name)
+	}
+	program := filepath.Join(dir, path.Base(name))
+	if _, err := os.Stat(program); err == nil {
+		return program
+	}
+	install := exec.CommandContext(t.Context(), "go", "install", module)
+	install.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=")
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("installing %s: %v\n%s", module, err, out)
+	}
+	return program
+}
+
+// unscored are the checks of kube-score that this project answers otherwise.
+var unscored = map[string]string{
+	"container-image-pull-policy":              "Always would need the registry at every restart; an image by digest can't change",
+	"container-security-context-user-group-id": "restricted-v2 assigns the uid under OpenShift, and 568 is the home cluster's own; it wants 10000 and more",
+}
+
+// kube-score finds nothing critical.
+func TestKubeScore(t *testing.T) {
+	program := peer(t, "github.com/zegl/kube-score/cmd/kube-score@v1.20.0")
+	each(t, func(t *testing.T, _ string, cfg config.Config) {
+		var stream, stderr bytes.Buffer
+		if err := openshift.WriteYAML(&stream, objects(t, cfg)); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"score", "--output-format", "json", "--exit-one-on-warning=false"}
+		for id := range unscored {
+			args = append(args, "--ignore-test", id)
+		}
+		c := exec.CommandContext(t.Context(), program, append(args, "-")...)
+		c.Stdin, c.Stderr = &stream, &stderr
+		out, _ := c.Output() // it exits with 1 where it finds anything
+		var scored []struct {
+			ObjectName string `json:"object_name"`
+			Checks     []struct {
+				Check   struct{ ID string }
+				Grade   int
+				Skipped bool
+			}
+		}
+		if err := json.Unmarshal(out, &scored); err != nil || len(scored) == 0 {
+			t.Fatalf("%v, %d objects: %s%s", err, len(scored), out, &stderr)
+		}
+		const critical = 1
+		for _, o := range scored {
+			for _, check := range o.Checks {
+				if check.Grade == critical && !check.Skipped {
+					t.Errorf("%s: %s", o.ObjectName, check.Check.ID)
+				}
+			}
+		}
+	})
+}
