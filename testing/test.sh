@@ -9,6 +9,7 @@ CGO_ENABLED=1 go build ./...
 make -s build
 bin/mosqbuild packages build >/dev/null
 export MOSQBUILD_TEST_PACKAGES=1 # they are there now: look into them too
+export MOSQBUILD_TEST_PEERS=1    # kustomize and kube-score, a minute each to build once
 
 # Nothing that CI can install may be missing there without failing.
 [ -z "${CI:-}" ] || export MOSQBUILD_REQUIRE=1
