@@ -60,6 +60,7 @@ func TestEveryObjectIsValid(t *testing.T) {
 			}
 			yaml := render()
 			want := accepted(t, c, yaml)
+			unspoken(t, dir, "outside of Secrets", withoutSecrets(t, yaml))
 			if got := accepted(t, c, render("-o", "json")); !reflect.DeepEqual(got, want) {
 				t.Errorf("as JSON %v, as YAML %v", got, want)
 			}

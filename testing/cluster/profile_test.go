@@ -65,7 +65,7 @@ func TestProfiles(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			b := deploy(t, p)
 			b.rolledOut(t)
-			for _, test := range p.tests {
+			for _, test := range append(p.tests, discreet) {
 				test(t, b)
 				if t.Failed() {
 					return
