@@ -24,7 +24,8 @@ checks Kubernetes and OpenShift YAML (several documents, a List, a Template),
 mosquitto.conf, also inside a ConfigMap or Secret, and Containerfiles. A file's
 kind shows in its name or its content; of a folder it takes *.yaml, *.yml, *.conf,
 Containerfile and Dockerfile; ` + "`-`" + ` is stdin. Files named together are seen together:
-a Service is held against the listeners of the broker behind it. Certificates,
+a Service is held against the listeners of the broker behind it; where two define
+the same object, each folder is seen by itself. Certificates,
 keys and start scripts that a mosquitto.conf or Containerfile names are read where
 they lie beside it.
 

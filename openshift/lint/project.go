@@ -27,28 +27,30 @@ type Options struct {
 // Run returns what is wrong with the inputs, by file and line. An input that
 // can't be read is an error; it names every such one.
 func Run(inputs []Input, o Options) ([]Finding, error) {
-	p := &project{now: o.Now, readFile: o.ReadFile}
-	if p.readFile == nil {
-		p.readFile = func(string) ([]byte, fs.FileMode, error) { return nil, 0, fs.ErrNotExist }
+	if o.ReadFile == nil {
+		o.ReadFile = func(string) ([]byte, fs.FileMode, error) { return nil, 0, fs.ErrNotExist }
 	}
+	r := &report{seen: map[Finding]bool{}}
 	var problems []error
-	for _, in := range inputs {
-		if err := p.load(in); err != nil {
-			problems = append(problems, err)
+	for _, group := range groups(inputs) {
+		p := &project{now: o.Now, readFile: o.ReadFile}
+		for _, in := range group {
+			if err := p.load(in); err != nil {
+				problems = append(problems, err)
+			}
+		}
+		p.relate()
+		for _, c := range checks {
+			c(p, r)
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	p.relate()
-	r := &report{seen: map[Finding]bool{}}
-	for _, c := range checks {
-		c(p, r)
-	}
 	return r.sorted(), nil
 }
 
-// project is all the inputs of one call.
+// project is inputs that are seen together.
 type project struct {
 	now        time.Time
 	readFile   func(string) ([]byte, fs.FileMode, error)
