@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 )
 
@@ -19,24 +20,24 @@ func able(nodes int) error {
 	if nodes == 0 {
 		return nil
 	}
-	var errs []error
+	var faults []string
 	if os.Geteuid() != 0 {
-		errs = append(errs, errors.New("not root"))
+		faults = append(faults, "not root")
 	}
 	for _, name := range nodePrograms {
 		if _, err := exec.LookPath(name); err != nil {
-			errs = append(errs, fmt.Errorf("%s is not installed", name))
+			faults = append(faults, name+" is not installed")
 		}
 	}
-	if len(errs) == 0 {
+	if faults == nil {
 		try := exec.Command("true")
 		try.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces}
 		if err := try.Run(); err != nil {
-			errs = append(errs, fmt.Errorf("making namespaces: %w", err))
+			faults = append(faults, "making namespaces: "+err.Error())
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("%w: %w", ErrNoNodes, err)
+	if faults != nil {
+		return fmt.Errorf("%w: %s", ErrNoNodes, strings.Join(faults, ", "))
 	}
 	return nil
 }
