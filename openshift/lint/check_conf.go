@@ -29,7 +29,7 @@ func checkListeners(p *project, r *report) {
 				r.add("MQ105", d.place, "write: listener PORT [ADDRESS]", "%q sets up the deprecated default listener", key)
 			}
 		}
-		if len(c.listeners) == 0 && !c.includes() && !p.old(c) && c.broker() {
+		if len(c.listeners) == 0 && !c.includes() && !p.opened(c) && c.broker() {
 			r.add("MQ104", c.place, "add a line: listener 1883", "no listener: the broker answers on the loopback interface alone")
 		}
 	}
@@ -45,10 +45,11 @@ func (c *conf) broker() bool {
 	return len(c.directives) > 0 && whole || c.has("persistence") || c.has("log_dest") || c.has("allow_anonymous")
 }
 
-// old tells whether a broker of 1.x reads the file.
-func (p *project) old(c *conf) bool {
+// opened tells whether a broker that reads the file has a listener without one
+// in it: by its command line, or because it is of 1.x.
+func (p *project) opened(c *conf) bool {
 	for _, b := range p.brokers {
-		if b.conf == c && b.before(2, 0) {
+		if b.conf == c && (b.before(2, 0) || b.portArgument()) {
 			return true
 		}
 	}

@@ -99,7 +99,7 @@ func (p *project) entry(r *report, c *containerfile) {
 		return
 	}
 	switch words := entry.exec; {
-	case words == nil && entry.text != "" && !strings.HasPrefix(entry.text, "exec "):
+	case words == nil && entry.text != "" && !strings.HasPrefix(entry.text, "exec ") && c.installs("mosquitto"):
 		r.add("MQ701", entry.place, `write the JSON form: `+entry.name+` ["/usr/sbin/mosquitto", "-c", "/mosquitto/config/mosquitto.conf"]`, "the shell form of %s runs /bin/sh in front of the broker", entry.name)
 	case len(words) > 2 && shells[path.Base(words[0])] && strings.HasPrefix(words[1], "-") && strings.HasSuffix(words[1], "c"):
 		if !strings.HasPrefix(strings.TrimSpace(words[2]), "exec ") {
@@ -114,6 +114,11 @@ func (p *project) entry(r *report, c *containerfile) {
 		}
 		p.copiedScript(r, c, script)
 	}
+}
+
+// installs tells whether the file speaks of a program at all.
+func (c *containerfile) installs(program string) bool {
+	return slices.ContainsFunc(c.instructions, func(in instruction) bool { return strings.Contains(in.text, program) })
 }
 
 // copiedScript looks at the start script that an image copies, where it lies

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,7 +39,13 @@ func checkProbes(p *project, r *report) {
 
 // known tells whether all of the broker's listeners are.
 func (b *broker) known() bool {
-	return b.conf != nil && !b.conf.includes() && len(b.conf.listeners) > 0
+	return !b.portArgument() && b.conf != nil && !b.conf.includes() && len(b.conf.listeners) > 0
+}
+
+// portArgument tells whether the command line opens a listener, too.
+func (b *broker) portArgument() bool {
+	line := b.commandLine()
+	return slices.Contains(line, "-p") || slices.Contains(line, "--port")
 }
 
 // reachable judges the port that the kubelet dials at the pod's address. It
@@ -95,7 +102,7 @@ func (b *broker) httpProbe(r *report, name string, port intstr.IntOrString) {
 
 var (
 	clientCommand = regexp.MustCompile(`\bmosquitto_(?:sub|pub|rr)\b[^;|&\n]*`)
-	portOption    = regexp.MustCompile(`\s(?:-p|--port)[\s=]*["']?(\d+)`)
+	portOption    = regexp.MustCompile(`\s(?:-p|--port)[\s=]*["']?([^\s"']+)`)
 	hostOption    = regexp.MustCompile(`\s(?:-h|--host)[\s=]*["']?([^\s"']+)`)
 	otherTarget   = regexp.MustCompile(`\s(?:-L|--url|--unix)\b`)
 	tlsOption     = regexp.MustCompile(`\s--(?:cafile|capath|cert|psk|tls-use-os-certs)\b`)
@@ -118,7 +125,10 @@ func (p *project) execProbe(r *report, b *broker, name string, command []string)
 		port = 8883
 	}
 	if m := portOption.FindStringSubmatch(line); m != nil {
-		port, _ = strconv.Atoi(m[1])
+		var err error
+		if port, err = strconv.Atoi(m[1]); err != nil {
+			return // a variable's value
+		}
 		word = wordWith(command, m[1])
 	}
 	if !b.known() {
