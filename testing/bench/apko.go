@@ -3,16 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 )
 
-// apkoVersion is that of the library in go.mod.
-const apkoVersion = "v1.2.0"
+// apkoModule has the version of the library in go.mod.
+var apkoModule = module{name: "apko", path: "chainguard.dev/apko", version: "v1.2.0", main: "."}
 
 // apko is its command line.
 type apko struct {
@@ -21,50 +18,13 @@ type apko struct {
 	config  string // apko.yaml
 }
 
-// newApko finds apko in the user's cache folder, or compiles it there.
 func (w *workspace) newApko(ctx context.Context) (apko, error) {
-	cache, err := os.UserCacheDir()
+	program, err := w.compiled(ctx, apkoModule)
 	if err != nil {
 		return apko{}, err
 	}
-	a := apko{w, filepath.Join(cache, "mosqbuild", "bench", "bin", "apko-"+apkoVersion), filepath.Join(w.dir, "apko.yaml")}
-	if _, err := os.Stat(a.program); errors.Is(err, fs.ErrNotExist) {
-		w.say("compiling apko %s; this takes some minutes, once", apkoVersion)
-		err = a.compile(ctx)
-		if ctx.Err() != nil {
-			return a, ctx.Err()
-		}
-		if err != nil {
-			return a, leftOut(fmt.Sprintf("compiling apko: %v", err))
-		}
-	}
+	a := apko{w, program, filepath.Join(w.dir, "apko.yaml")}
 	return a, a.configure()
-}
-
-// compile builds apko in its own module's folder, and so of the very modules
-// that its own go.sum names. "go install" asks for the list of its versions as
-// well, which not every proxy has.
-func (a apko) compile(ctx context.Context) error {
-	download := exec.CommandContext(ctx, "go", "mod", "download", "-json", "chainguard.dev/apko@"+apkoVersion)
-	download.Dir = a.w.dir
-	out, err := output(download)
-	if err != nil {
-		return err
-	}
-	var module struct{ Dir string }
-	if err := json.Unmarshal([]byte(out), &module); err != nil {
-		return fmt.Errorf("reading what go mod download printed: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(a.program), 0o755); err != nil {
-		return err
-	}
-	fresh := a.program + ".new"
-	build := exec.CommandContext(ctx, "go", "build", "-C", module.Dir, "-trimpath", "-o", fresh, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly")
-	if _, err := output(build); err != nil {
-		return err
-	}
-	return os.Rename(fresh, a.program)
 }
 
 // configure asks for an image of the packages that ours is made of by default.

@@ -9,8 +9,8 @@
 // here is left out with the reason. What each job compares is said where it is
 // defined, and in docs/benchmarks.md.
 //
-// The first run compiles apko's command line, which takes some minutes, and
-// keeps it in the user's cache folder.
+// The first run compiles apko's, kustomize's and helm's command lines, which
+// takes some minutes, and keeps them in the user's cache folder.
 package main
 
 import (
@@ -52,6 +52,13 @@ var jobs = []job{
 	{name: "image size; official image", target: 2.5, unit: "MB", run: imageSize},
 	{name: "import of 2,000 users, 1,000 iterations; mosquitto_passwd", target: 0.6, run: importAt1000},
 	{name: "import of 2,000 users, 101 iterations; mosquitto_passwd", run: importAt101},
+	{name: "render, 1 broker; kustomize build", target: 1, run: renderOneAgainstKustomize},
+	{name: "render, 1 broker; helm template", target: 1, run: renderOneAgainstHelm},
+	{name: "render, 100 brokers; kustomize build, 100 times", target: 1, run: renderManyAgainstKustomize},
+	{name: "render, 100 brokers; kustomize build of 100 bases, once", target: 1, run: renderManyAgainstKustomizeAtOnce},
+	{name: "render, 100 brokers; helm template, 100 times", target: 1, run: renderManyAgainstHelm},
+	{name: "render, 100 brokers; helm template of a chart of 100, once", target: 1, run: renderManyAgainstHelmAtOnce},
+	{name: "render, 100 brokers; ours of 1, times 100", target: 1.3, run: renderIsLinear},
 	{name: "broker, exec to CONNACK; Debian's mosquitto", run: brokerStart},
 	{name: "start of the program (--version); apko", run: programStart},
 }
