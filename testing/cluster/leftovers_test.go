@@ -183,6 +183,32 @@ func TestOwnersEnd(t *testing.T) {
 	}
 }
 
+// The program's own round: another process takes down what one brought up.
+func TestProgram(t *testing.T) {
+	ask(t)
+	options(t)
+	file := filepath.Join(t.TempDir(), "cluster")
+	run(t, exec.Command("go", "build", "-buildvcs=false", "-o", file, "github.com/mosqbuild/mosqbuild/testing/cluster/cmd"))
+	before := machineState(t)
+	dir := run(t, exec.Command(file, "up", "--nodes", "1"))
+	record, err := machine.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, exec.Command(file, "status")); !strings.Contains(got, dir+"\t1 nodes\thttps://127.0.0.1:") {
+		t.Errorf("the status is %q", got)
+	}
+	shell := exec.Command("sh", "-euc", `eval "$("$0" env "$1")"
+		kubectl get nodes -o name
+		$MOSQBUILD_N1 ip -4 -oneline address show eth0`, file, dir)
+	if got := run(t, shell); !strings.Contains(got, "node/n1") || !strings.Contains(got, "10.88.77.11/24") {
+		t.Errorf("with its environment: %q", got)
+	}
+	run(t, exec.Command(file, "down", dir))
+	gone(t, dir, record.Processes)
+	same(t, before)
+}
+
 func list(t *testing.T) []string {
 	t.Helper()
 	dirs, err := cluster.List()
