@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
+	"slices"
 )
 
 // many is the number of brokers of the rows for more than one.
@@ -189,17 +189,11 @@ func renderIsLinear(ctx context.Context, w *workspace) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	first := manifests{w: w, dir: m.dir, ours: m.ours[:1]}
-	return w.race(ctx, (w.pairs+2)/3, m.ourRender(), func(ctx context.Context) (sum sample, err error) {
-		var all []sample
-		for range 10 {
-			s, err := first.ourRender()(ctx)
-			if err != nil {
-				return sum, err
-			}
-			all = append(all, s)
-		}
-		one := medians(all)
-		return sample{wall: one.wall * time.Duration(many), cpu: one.cpu * time.Duration(many)}, nil
+	const tries = 10
+	first := manifests{w: w, dir: m.dir, ours: slices.Repeat(m.ours[:1], tries)}
+	onlyFirst := first.each(func(ctx context.Context, _ int) *exec.Cmd { return m.our(ctx, 0) })
+	return w.race(ctx, (w.pairs+2)/3, m.ourRender(), func(ctx context.Context) (sample, error) {
+		s, err := onlyFirst(ctx)
+		return sample{wall: s.wall * many / tries, cpu: s.cpu * many / tries}, err
 	})
 }
