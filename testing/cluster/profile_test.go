@@ -17,22 +17,24 @@ import (
 // profile is a deployment under test, in a namespace of its name that enforces
 // the restricted Pod Security profile.
 type profile struct {
-	name   string
-	config string
-	uid    int    // of the namespace, as OpenShift gives it; 0 elsewhere
-	split  bool   // the listener with TLS has a Service of its own
-	volume bool   // it asks for one
-	role   string // of the broker that the tests harm
-	tests  []func(*testing.T, broker)
+	name    string
+	config  string
+	uid     int    // of the namespace, as OpenShift gives it; 0 elsewhere
+	split   bool   // the listener with TLS has a Service of its own
+	volume  bool   // it asks for one
+	role    string // of the broker that the tests harm
+	address string // that a load balancer gives it
+	tests   []func(*testing.T, broker)
 }
 
 var profiles = []profile{
 	{
-		name:   "openshift",
-		config: "deploy: {namespace: NAMESPACE, host: HOST}\n",
-		uid:    rangeBegin,
-		split:  true,
-		tests:  []func(*testing.T, broker){assignedUID, clusterIP, nodePorts, balanced, routed, killed, stopped},
+		name:    "openshift",
+		address: "10.88.77.200",
+		config:  "deploy: {namespace: NAMESPACE, host: HOST}\n",
+		uid:     rangeBegin,
+		split:   true,
+		tests:   []func(*testing.T, broker){assignedUID, clusterIP, nodePorts, balanced, routed, killed, stopped},
 	}, {
 		name:   "openshift-kept",
 		config: "deploy: {namespace: NAMESPACE, host: HOST, storage: {size: 1Gi}}\n",
@@ -41,15 +43,17 @@ var profiles = []profile{
 		volume: true,
 		tests:  []func(*testing.T, broker){assignedUID, kept},
 	}, {
-		name:   "loadbalancer",
-		config: "deploy: {profile: loadbalancer, namespace: NAMESPACE, host: HOST}\n",
-		volume: true,
-		tests:  []func(*testing.T, broker){ownUID, clusterIP, nodePorts, balanced, published, kept, killed, stopped},
+		name:    "loadbalancer",
+		address: "10.88.77.201",
+		config:  "deploy: {profile: loadbalancer, namespace: NAMESPACE, host: HOST}\n",
+		volume:  true,
+		tests:   []func(*testing.T, broker){ownUID, clusterIP, nodePorts, balanced, published, kept, killed, stopped},
 	}, {
-		name:   "ha",
-		config: "deploy: {profile: ha, namespace: NAMESPACE, host: HOST}\n",
-		role:   "primary",
-		tests:  []func(*testing.T, broker){ownUID, apart, clusterIP, nodePorts, balanced, published, bridged, mayFailOver, switched, killed, stopped},
+		name:    "ha",
+		address: "10.88.77.202",
+		config:  "deploy: {profile: ha, namespace: NAMESPACE, host: HOST}\n",
+		role:    "primary",
+		tests:   []func(*testing.T, broker){ownUID, apart, clusterIP, nodePorts, balanced, published, bridged, mayFailOver, switched, killed, stopped},
 	}, {
 		name:   "ha-route",
 		config: "deploy: {profile: ha, ingress: route, namespace: NAMESPACE, host: HOST}\n",
@@ -63,6 +67,7 @@ func TestProfiles(t *testing.T) {
 	rig(t)
 	for _, p := range profiles {
 		t.Run(p.name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by in waiting
 			b := deploy(t, p)
 			b.rolledOut(t)
 			for _, test := range append(p.tests, discreet) {
@@ -121,12 +126,11 @@ func nodePorts(t *testing.T, b broker) {
 
 // An address that a load balancer announces leads to the broker from outside.
 func balanced(t *testing.T, b broker) {
-	const address = "10.88.77.200"
 	b.kubectl(t, "patch", "service", b.tls(), "--patch", `{"spec":{"type":"LoadBalancer"}}`)
-	if err := b.Balance(t.Context(), b.namespace, b.tls(), address, b.Nodes[1]); err != nil {
+	if err := b.Balance(t.Context(), b.namespace, b.tls(), b.address, b.Nodes[1]); err != nil {
 		t.Fatal(err)
 	}
-	b.probe(t, cluster.Outside, address, "--port", "0", "--servername", b.host)
+	b.probe(t, cluster.Outside, b.address, "--port", "0", "--servername", b.host)
 }
 
 // What external-dns publishes is the name in the certificate.
