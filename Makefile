@@ -9,7 +9,7 @@ BUILD_DEBS := gcc libc6-dev make dpkg-dev xz-utils perl patch linux-libc-dev
 RUN_DEBS := podman runc conmon netavark aardvark-dns uidmap slirp4netns fuse-overlayfs mosquitto-clients ca-certificates curl
 TEST_DEBS := $(BUILD_DEBS) $(RUN_DEBS) mosquitto skopeo buildah docker-registry openssl iproute2 qemu-user faketime apache2-utils gpg gpg-agent
 # What the nodes of a cluster run, and the router in front of it.
-CLUSTER_DEBS := $(BUILD_DEBS) containerd runc containernetworking-plugins iproute2 nftables conntrack procps util-linux haproxy mosquitto-clients ca-certificates
+CLUSTER_DEBS := containerd runc containernetworking-plugins iproute2 nftables conntrack procps util-linux haproxy mosquitto-clients ca-certificates
 
 .PHONY: build demo demo-stop test fuzz lint bench clean cluster-up cluster-down test-cluster
 
@@ -41,7 +41,7 @@ cluster-down: ## take it down, and whatever was left of others
 	go run ./testing/cluster/cmd down
 
 test-cluster: build ## what is rendered, on a real cluster
-	@testing/install.sh $(CLUSTER_DEBS)
+	@testing/install.sh $(BUILD_DEBS) $(CLUSTER_DEBS)
 	@bin/mosqbuild packages build >/dev/null
 	@[ -z "$$CI" ] || export MOSQBUILD_REQUIRE=1; MOSQBUILD_CLUSTER=1 go test -count=1 -timeout 30m -v ./testing/cluster/...
 
