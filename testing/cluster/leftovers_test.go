@@ -95,7 +95,7 @@ func same(t *testing.T, before map[string]string) {
 }
 
 func TestDownLeavesNothing(t *testing.T) {
-	ask(t)
+	nodes(t)
 	o := options(t)
 	o.Nodes = 1
 	before := machineState(t)
@@ -127,7 +127,7 @@ func TestDownLeavesNothing(t *testing.T) {
 
 // However its owner ends, and whenever, a cluster goes with it.
 func TestOwnersEnd(t *testing.T) {
-	ask(t)
+	nodes(t)
 	options(t) // builds Kubernetes
 	owner := filepath.Join(t.TempDir(), "owner")
 	run(t, exec.Command("go", "build", "-buildvcs=false", "-o", owner, "github.com/mosqbuild/mosqbuild/testing/cluster/cmd"))
@@ -185,7 +185,7 @@ func TestOwnersEnd(t *testing.T) {
 
 // The program's own round: another process takes down what one brought up.
 func TestProgram(t *testing.T) {
-	ask(t)
+	nodes(t)
 	options(t)
 	file := filepath.Join(t.TempDir(), "cluster")
 	run(t, exec.Command("go", "build", "-buildvcs=false", "-o", file, "github.com/mosqbuild/mosqbuild/testing/cluster/cmd"))

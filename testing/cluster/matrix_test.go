@@ -45,7 +45,7 @@ func variants() []variant {
 // Every object of every variant, in every encoding, is one that the API server
 // takes under strict validation, and that violates no restriction.
 func TestEveryObjectIsValid(t *testing.T) {
-	c := rig(t)
+	c := server(t)
 	if err := c.Namespace(t.Context(), matrixNamespace, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestEveryObjectIsValid(t *testing.T) {
 
 // The judge of the test above does say no.
 func TestInvalidObjectsAreRefused(t *testing.T) {
-	c := rig(t)
+	c := server(t)
 	if err := c.Namespace(t.Context(), matrixNamespace, 0); err != nil {
 		t.Fatal(err)
 	}

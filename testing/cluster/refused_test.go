@@ -8,7 +8,7 @@ import (
 // The cluster's definitions and admission refuse what OpenShift's, Traefik's,
 // k3s' and cert-manager's do.
 func TestClusterRefuses(t *testing.T) {
-	c := rig(t)
+	c := server(t)
 	if err := c.Namespace(t.Context(), "refused", 0); err != nil {
 		t.Fatal(err)
 	}
