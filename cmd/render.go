@@ -12,7 +12,7 @@ func newRender(a *app) *cobra.Command {
 	var o renderOptions
 	var to output
 	c := &cobra.Command{
-		Use:   "render",
+		Use:   "render [FILE…]",
 		Short: "Print the objects that deploy the broker to OpenShift or Kubernetes",
 		Long: `Print the objects that deploy the broker, as YAML: Secrets with certificates and
 logins, a ConfigMap, a Deployment under the restricted profile, and by profile
@@ -29,6 +29,9 @@ The image is the one given, or image.reference of mosqbuild.yaml; without a
 digest there, it is pinned to that of the image last built. The output holds
 private keys and password hashes.
 
+With FILEs, each a mosqbuild.yaml with a state folder beside it, all of their
+objects are printed at once: a fleet's, in the order of the files.
+
 With -o, the same objects as one JSON list; as an OpenShift Template, which holds
 nothing secret (template.env, in the state folder, fills it in); or as a
 kustomize base in a folder, with overlays to start from.`,
@@ -36,9 +39,14 @@ kustomize base in a folder, with overlays to start from.`,
   mosqbuild render --namespace iot --host mqtt.apps.example.com --image "$(mosqbuild image push quay.io/me/mosquitto)"
   mosqbuild render --profile loadbalancer --namespace home --create-namespace | kubectl apply -f -
   mosqbuild render -o kustomize:deploy && kubectl apply -k deploy/overlays/dev
-  mosqbuild render -o template > template.yaml`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return runRender(a, o, to) },
+  mosqbuild render -o template > template.yaml
+  mosqbuild render --image quay.io/me/mosquitto:1 sites/*/mosqbuild.yaml | kubectl apply -f -`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return a.renderAll(o, to, args)
+			}
+			return runRender(a, o, to)
+		},
 	}
 	o.flags(c)
 	to.flags(c)
@@ -56,6 +64,12 @@ func runRender(a *app, o renderOptions, to output) error {
 	if err := a.write(r, to); err != nil {
 		return err
 	}
+	a.explain(r)
+	return nil
+}
+
+// explain says on stderr what the objects don't.
+func (a *app) explain(r rendered) {
 	for _, w := range openshift.Warnings(r.Config, r.Options) {
 		a.note("%s", w)
 	}
@@ -65,5 +79,4 @@ func runRender(a *app, o renderOptions, to output) error {
 	if !a.Quiet {
 		fmt.Fprint(a.Err, a.again(openshift.Client{OptionsDir: a.state().Client(), CA: a.caFile(r.Config)}.Commands(r.Config)))
 	}
-	return nil
 }

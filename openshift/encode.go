@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 
+	"go.yaml.in/yaml/v2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/yaml"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
 // Object is one API object, of the types of k8s.io/api or any other that can
@@ -69,12 +70,15 @@ func WriteJSON(w io.Writer, objs []Object) error {
 
 // fields is the tree of o's fields; it may be changed without changing o.
 func fields(o Object) (map[string]any, error) {
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	// apimachinery's own converter fills a cache for each field that it meets
+	// first, which in a program that ends at once is most of its work.
+	text, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
 	}
-	if _, shared := o.(runtime.Unstructured); shared {
-		content = runtime.DeepCopyJSON(content)
+	var content map[string]any
+	if err := utiljson.Unmarshal(text, &content); err != nil {
+		return nil, err
 	}
 	prune(content)
 	return content, nil

@@ -1,0 +1,63 @@
+package cmd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// renderAll renders several configurations as one list of objects.
+func (a *app) renderAll(o renderOptions, to output, configs []string) error {
+	if err := errors.Join(to.check(), a.checkAll(o, to, configs)); err != nil {
+		return fault.With(fault.Usage, err)
+	}
+	each := make([]rendered, len(configs))
+	notes := make([]bytes.Buffer, len(configs))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, config := range configs {
+		g.Go(func() (err error) {
+			one := *a
+			one.Config, one.Err = config, &notes[i]
+			if each[i], err = one.rendered(o); err != nil {
+				return fmt.Errorf("rendering %q: %w", config, err)
+			}
+			one.explain(each[i])
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	var all rendered
+	for _, r := range each {
+		all.Objects = append(all.Objects, r.Objects...)
+	}
+	if err := a.write(all, to); err != nil {
+		return err
+	}
+	for i, config := range configs {
+		if notes[i].Len() > 0 {
+			fmt.Fprintf(a.Err, "# %s\n%s", config, &notes[i])
+		}
+	}
+	return nil
+}
+
+// checkAll refuses what makes sense for one configuration alone.
+func (a *app) checkAll(o renderOptions, to output, configs []string) error {
+	switch {
+	case a.Config != "":
+		return errors.New("--config goes without FILEs, which are configurations themselves")
+	case len(configs) > 1 && (o.Name != "" || o.Host != ""):
+		return errors.New("--name and --host are one broker's: set them in the FILEs")
+	case to.Format != formatYAML && to.Format != formatJSON:
+		return fmt.Errorf("--output %s goes with one configuration: give it as --config", to.Format)
+	}
+	return nil
+}
