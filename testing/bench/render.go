@@ -43,6 +43,9 @@ func (w *workspace) newManifests(ctx context.Context, n int) (m manifests, err e
 		return m, err
 	}
 	for i := range n {
+		if err := m.configure(i); err != nil {
+			return m, err
+		}
 		text, err := output(m.our(ctx, i))
 		if err != nil {
 			return m, err
@@ -58,10 +61,20 @@ func (w *workspace) newManifests(ctx context.Context, n int) (m manifests, err e
 	return m, m.writeCharts()
 }
 
-// our is "mosqbuild render" of one broker; each has a state folder of its own.
+// configure writes a broker's mosqbuild.yaml, in a folder of its own.
+func (m manifests) configure(i int) error {
+	file := filepath.Join(m.dir, configOf(i))
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(file, fmt.Appendf(nil, "name: %s\ndeploy: {host: %s, namespace: %s}\n", brokerName(i), brokerHost(i), renderedNamespace), 0o600)
+}
+
+func configOf(i int) string { return filepath.Join("sites", brokerName(i), "mosqbuild.yaml") }
+
+// our is "mosqbuild render" of one broker.
 func (m manifests) our(ctx context.Context, i int, more ...string) *exec.Cmd {
-	return m.command(ctx, m.w.program, append([]string{"render", "--state", "state-" + brokerName(i), "--name", brokerName(i),
-		"--namespace", renderedNamespace, "--host", brokerHost(i), "--image", renderedImage}, more...)...)
+	return m.command(ctx, m.w.program, append([]string{"render", "--config", configOf(i), "--image", renderedImage}, more...)...)
 }
 
 func (m manifests) command(ctx context.Context, name string, args ...string) *exec.Cmd {
@@ -101,9 +114,13 @@ func (m manifests) each(command func(context.Context, int) *exec.Cmd) contender 
 	}
 }
 
-// ourRender is one "mosqbuild render" for each of the brokers.
+// ourRender is one "mosqbuild render" of all the brokers.
 func (m manifests) ourRender() contender {
-	return m.each(func(ctx context.Context, i int) *exec.Cmd { return m.our(ctx, i) })
+	args := []string{"render", "--image", renderedImage}
+	for i := range m.ours {
+		args = append(args, configOf(i))
+	}
+	return func(ctx context.Context) (sample, error) { return timed(m.command(ctx, m.w.program, args...)) }
 }
 
 // renderer makes the command that renders broker i with a peer, or all of
