@@ -15,9 +15,11 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # Where root may not raise resource limits, podman needs a runtime that doesn't
 # try, and storage of its own for it.
+own=
 if [ "$(id -u)" -eq 0 ] && [ $((0x$(sed -n 's/^CapEff:[^0-9a-f]*//p' /proc/self/status) >> 24 & 1)) -eq 0 ]; then
 	go build -o .mosqbuild/podman/runtime ./testing/runtime
 	eval "$(.mosqbuild/podman/runtime --configure .mosqbuild/podman)"
+	own=.mosqbuild/podman
 fi
 
 stop() {
@@ -27,6 +29,8 @@ stop() {
 }
 if [ "${1:-}" = stop ]; then
 	stop
+	# Its storage is a mount, which would outlast the folder.
+	[ -z "$own" ] || { podman system reset --force >/dev/null 2>&1 && rm -rf "$own"; }
 	exit
 fi
 stop
