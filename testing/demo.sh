@@ -12,6 +12,7 @@ registry_port=${DEMO_REGISTRY_PORT:-15000}
 work=$(pwd)/.mosqbuild/demo
 mosqbuild=bin/mosqbuild
 PATH=$PATH:/usr/sbin:/sbin
+[ -d .mosqbuild ] || mkdir -m 0700 .mosqbuild
 
 # Where root may not raise resource limits, podman needs a runtime that doesn't
 # try, and storage of its own for it.
