@@ -5,17 +5,13 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/mosqbuild/mosqbuild/cmd"
+	_ "github.com/mosqbuild/mosqbuild/internal/heap"
 )
 
 func main() {
-	if os.Getenv("GOGC") == "" {
-		// Most runs end with a heap of some megabytes: not worth the collections.
-		debug.SetGCPercent(400)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it there and then
 	code := cmd.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
