@@ -8,7 +8,8 @@ import (
 )
 
 var (
-	upstreamRE = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*[a-z]?$`)
+	// A number of more digits is too big for apk.
+	upstreamRE = regexp.MustCompile(`^[0-9]{1,18}(\.[0-9]{1,18})*[a-z]?$`)
 	revisionRE = regexp.MustCompile(`^[-+~]?([0-9]*)(?:\.([0-9]+))?.*?(?:deb[0-9]+u([0-9]+))?$`)
 )
 

@@ -31,6 +31,7 @@ func FuzzAPKVersion(f *testing.F) {
 	f.Add("3.5.7-1~deb13u2")
 	f.Add("20250419+deb13u1")
 	f.Add("1.2.5-3.1")
+	f.Add("08888888888888888888888888")
 	f.Fuzz(func(t *testing.T, debian string) {
 		version, err := apkVersion(debian)
 		if err != nil {
