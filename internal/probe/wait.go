@@ -20,14 +20,19 @@ const waitPause = 10 * time.Millisecond
 func Wait(ctx context.Context, o Options) error {
 	o = o.withDefaults()
 	for _, l := range listeners(o) {
+		var last error
 		for {
 			err := answers(ctx, l, o.Timeout)
 			if err == nil {
 				break
 			}
+			// A try that ctx cut short says less than the one before it.
+			if last == nil || ctx.Err() == nil {
+				last = err
+			}
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("waiting for the broker at %s: %w", l.address, err)
+				return fmt.Errorf("waiting for the broker at %s: %w", l.address, last)
 			case <-time.After(waitPause):
 			}
 		}
