@@ -22,6 +22,8 @@ type Config struct {
 	Users []User `yaml:"users"`
 	// Deploy holds what only the manifests need.
 	Deploy Deploy `yaml:"deploy"`
+	// Failover holds the timings of the profile ha.
+	Failover Failover `yaml:"failover"`
 }
 
 // Image says what the image is made of and where it is pushed to.
@@ -41,11 +43,11 @@ type Image struct {
 // Listener is one TCP listener of the broker.
 type Listener struct {
 	// Name names the port in a Service: lower case letters, digits and dashes.
-	Name string `yaml:"name"`
+	Name string `yaml:"name" json:"name"`
 	// Port is between 1024 and 65535: an arbitrary uid can open no lower one.
-	Port int `yaml:"port"`
+	Port int `yaml:"port" json:"port"`
 	// TLS encrypts the listener with the server certificate.
-	TLS bool `yaml:"tls"`
+	TLS bool `yaml:"tls" json:"tls"`
 }
 
 // TLS says where the certificates come from.
@@ -135,6 +137,7 @@ func Default() Config {
 		TLS:       TLS{Source: SourceGenerate, KeyType: "ecdsa-p256"},
 		Users:     []User{{Name: "admin"}},
 		Deploy:    Deploy{Profile: ProfileOpenShift, Memory: "64Mi", Ingress: IngressLoadBalancer},
+		Failover:  defaultFailover(),
 	}
 }
 

@@ -36,6 +36,7 @@ func (c Config) problems() []Problem {
 	c.checkUsers(&v)
 	v.oneOf("mosquitto", c.Mosquitto, "2.0", "2.1")
 	c.Deploy.check(&v)
+	c.Failover.check(&v)
 	c.checkPair(&v)
 	return v
 }
@@ -65,10 +66,11 @@ func (c Config) checkPair(v *problems) {
 	}
 	for i, l := range c.Listeners {
 		v.check(l.Name != BridgeListener, fmt.Sprintf("listeners[%d].name", i), "%q is the bridge's own listener under the profile %s", l.Name, ProfileHA)
-		v.check(l.Port != PortBridge, fmt.Sprintf("listeners[%d].port", i), "%d is the bridge's own port under the profile %s", l.Port, ProfileHA)
+		own := slices.Contains([]int{PortBridge, PortBridgeGate, PortGuard, PortHealth}, l.Port)
+		v.check(!own, fmt.Sprintf("listeners[%d].port", i), "%d is the bridge's or the agents' own port under the profile %s", l.Port, ProfileHA)
 	}
 	for i, u := range c.Users {
-		v.check(u.Name != BridgeUser, fmt.Sprintf("users[%d].name", i), "%q is the bridge's own user under the profile %s", u.Name, ProfileHA)
+		v.check(u.Name != BridgeUser && u.Name != GuardUser, fmt.Sprintf("users[%d].name", i), "%q is the bridge's or the guards' own user under the profile %s", u.Name, ProfileHA)
 	}
 }
 

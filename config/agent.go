@@ -1,0 +1,113 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+)
+
+// Ports and paths of the agents, which watch over the brokers of a pair.
+const (
+	// PortGuard is where agents talk to each other, over TLS both ways.
+	PortGuard = 8890
+	// PortHealth is where the kubelet and Prometheus ask, over plain HTTP.
+	PortHealth = 8891
+	// PortBridgeGate is where the secondary's bridge connects to, on its own
+	// loopback: the guard there passes on what it says when it may.
+	PortBridgeGate = 8885
+
+	// AgentPath is where the agent's image has its program, AgentDir where a
+	// broker's pod gets a copy, and AgentConfigDir where its settings are.
+	AgentPath      = "/usr/bin/mosqagent"
+	AgentDir       = "/mosqagent"
+	AgentConfigDir = "/etc/mosqagent"
+	// AgentFile and AgentTLSDir are in AgentConfigDir; AgentLoginDir holds the
+	// health user's OptionsFile in a controller's pod.
+	AgentFile     = "agent.json"
+	AgentTLSDir   = "tls"
+	AgentLoginDir = "login"
+
+	// GuardUser reads everything, to compare what the brokers of a pair have
+	// retained; GuardFile, in AuthDir, is its login, written as OptionsFile is.
+	GuardUser = "guard"
+	GuardFile = "guard"
+	// ProbePrefix begins the topics of the agents' probes: # matches none of
+	// them, nor does a bridge.
+	ProbePrefix = "$mosqbuild/probe/"
+)
+
+// Agent is what agent.json says: all that the agents of one deployment share.
+type Agent struct {
+	// Name and Namespace are the deployment's. An empty Namespace is the pod's.
+	Name      string `json:"name"`
+	Namespace string `json:"namespace,omitempty"`
+	// Selector are the labels of the brokers' pods, without the role.
+	Selector map[string]string `json:"selector"`
+	// Replicas is the number of controllers, of which a verdict needs most.
+	Replicas int `json:"replicas"`
+	// Listener is the broker's that probes log in to.
+	Listener Listener `json:"listener"`
+	// Persistent says that the brokers save what they retain.
+	Persistent bool `json:"persistent"`
+	// Failover are the timings.
+	Failover Failover `json:"failover"`
+}
+
+// Agent returns the settings of c's agents; labels are those that all brokers'
+// pods share.
+func (c Config) Agent(labels map[string]string) Agent {
+	l, plain := c.Listener(false)
+	if !plain {
+		l, _ = c.Listener(true)
+	}
+	return Agent{
+		Name: c.Name, Namespace: c.Deploy.Namespace, Selector: labels, Replicas: Controllers, Listener: l,
+		Persistent: c.Deploy.Volume() != "", Failover: c.Failover,
+	}
+}
+
+// Controllers is how many failover controllers there are: with three, two
+// remain of whatever node is lost, and are most.
+const Controllers = 3
+
+// ReadAgent parses an agent.json, strictly.
+func ReadAgent(data []byte) (Agent, error) {
+	var a Agent
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&a); err != nil {
+		return a, fmt.Errorf("reading the agent's settings: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return a, errors.New("reading the agent's settings: there is more than one value")
+	}
+	var v problems
+	v.check(a.Name != "", "name", "is missing")
+	v.check(a.Replicas > 0, "replicas", "%d is no number of controllers", a.Replicas)
+	v.check(a.Listener.Port > 0, "listener.port", "is missing")
+	a.Failover.check(&v)
+	var errs []error
+	for _, p := range v {
+		errs = append(errs, fmt.Errorf("%s: %s", p.Path, p.Text))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return a, fmt.Errorf("reading the agent's settings: %w", err)
+	}
+	return a, nil
+}
+
+// Guards is the name of the headless Service that leads to the broker of that
+// role, whatever its state.
+func (a Agent) Guards(role string) string { return a.Name + "-" + role + "-guard" }
+
+// ServerName is the name in every agent's certificate.
+func (a Agent) ServerName() string { return a.Name + "-agent" }
+
+// LeaseName is the Lease that the controllers elect their leader by.
+func (a Agent) LeaseName() string { return a.Name + "-failover" }
+
+// AgentTLS returns the path of a file of the agents' certificates.
+func AgentTLS(file string) string { return path.Join(AgentConfigDir, AgentTLSDir, file) }
