@@ -42,12 +42,16 @@ type Record struct {
 	// Planned says that the switch wasn't forced by a fault: the active broker
 	// stops politely.
 	Planned bool `json:"planned,omitempty"`
+	// Paused says that nothing is to be switched but by request.
+	Paused bool `json:"paused,omitempty"`
 	// Reason says why it was last written.
 	Reason string `json:"reason,omitempty"`
 	// Request is the ID of the request last dealt with.
 	Request string `json:"request,omitempty"`
 	// Since is when Active became active.
 	Since time.Time `json:"since,omitzero"`
+	// ReadyAt is since when Ready holds.
+	ReadyAt time.Time `json:"readyAt,omitzero"`
 	// Last is the last switch.
 	Last *Switch `json:"last,omitempty"`
 }

@@ -23,6 +23,9 @@ type Status struct {
 	Fresh bool `json:"fresh,omitempty"`
 	// Linked says that the bridge between the brokers is up.
 	Linked bool `json:"linked,omitempty"`
+	// Unlinked is how long it has been down, in milliseconds, when the answer
+	// was given; 0 while it is up, or never was in this run.
+	Unlinked int64 `json:"unlinked,omitempty"`
 	// Synced says that the run, a standby's, has had all that the active one has.
 	Synced bool `json:"synced,omitempty"`
 	// Data says that there is data of an earlier run, for the first choice of
