@@ -22,6 +22,9 @@ type LeafRequest struct {
 	// Lifetime is counted from NotBefore. Default, and at most: LeafLifetime.
 	// The certificate never outlives its authority.
 	Lifetime time.Duration
+	// Client makes the certificate good for a TLS client, too: peers that call
+	// each other need one each.
+	Client bool
 }
 
 // Issue makes a new key and a server certificate for it, signed by ca. The
@@ -48,7 +51,11 @@ func (r LeafRequest) issue(ca Pair) (Pair, error) {
 	if err != nil {
 		return Pair{}, err
 	}
-	return issue(ca, &csr.CertificateRequest{CN: commonName(hosts), Hosts: hosts}, leafPolicy(r.KeyType, "server auth"), r.KeyType, valid)
+	policy := leafPolicy(r.KeyType, "server auth")
+	if r.Client {
+		policy.Default.Usage = append(policy.Default.Usage, "client auth")
+	}
+	return issue(ca, &csr.CertificateRequest{CN: commonName(hosts), Hosts: hosts}, policy, r.KeyType, valid)
 }
 
 // issue makes a key and has ca sign what the request asks for, for no longer

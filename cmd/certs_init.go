@@ -69,9 +69,7 @@ func runCertsInit(a *app, r state.CertsRequest, keyType string) error {
 		return err
 	}
 	r.Name = cfg.Name
-	if cfg.Deploy.Profile == config.ProfileHA {
-		r.Bridge = cfg.Broker(config.RolePrimary)
-	}
+	r.Bridge = cfg.Deploy.Profile == config.ProfileHA
 	if r.Hosts, err = certs.CleanHosts(slices.Concat(cfg.ServerHosts(), r.Hosts, old)); err != nil {
 		return fault.With(fault.Usage, err)
 	}

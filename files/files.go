@@ -32,6 +32,9 @@ type Bundle struct {
 	// its certificate of the bridge, which is secret. Empty unless the profile
 	// is ha; no image holds them.
 	Primary, Secondary []File
+	// Agent is what the agents of a pair know each other by, which is secret.
+	// Empty unless the profile is ha; no image holds it.
+	Agent []File
 }
 
 // Secrets are the credentials that a Bundle's Defaults are made of. CA, Cert
@@ -40,14 +43,17 @@ type Secrets struct {
 	CA, Cert, Key []byte // PEM
 	Passwd        []byte // the broker's password file
 	Health        []byte // mosquitto_sub's option file of the health user
+	Guard         []byte // the same of the guards' user, of the profile ha alone
 	Bridge        Bridge // of the profile ha alone
 }
 
-// Bridge is what the brokers of a pair know each other by. Its authority is
-// its own: whatever else a CA signs, it makes no bridge of a client.
+// Bridge is what the brokers of a pair, and their agents, know each other by.
+// Its authority is its own: whatever else a CA signs, it makes no bridge of a
+// client.
 type Bridge struct {
 	CA             []byte     // certificate, PEM
 	Server, Client certs.Pair // the primary's and the secondary's
+	Agent          certs.Pair // one for all agents, to serve and to call with
 }
 
 const (
@@ -87,6 +93,16 @@ func Render(cfg config.Config, s Secrets) (Bundle, error) {
 	if cfg.Deploy.Profile != config.ProfileHA {
 		return b, nil
 	}
+	if len(s.Guard) > 0 {
+		b.Defaults = append(b.Defaults, File{path.Join(config.AuthDir, config.GuardFile), modeSecret, s.Guard})
+	}
+	if own := s.Bridge.Agent; len(own.Cert) > 0 {
+		b.Agent = []File{
+			{config.AgentTLS(config.CAFile), modePublic, s.Bridge.CA},
+			{config.AgentTLS(config.CertFile), modePublic, own.Cert},
+			{config.AgentTLS(config.KeyFile), modeSecret, own.Key},
+		}
+	}
 	if b.Primary, err = pairFiles(cfg, config.RolePrimary, s.Bridge.CA, s.Bridge.Server); err != nil {
 		return Bundle{}, err
 	}
@@ -113,6 +129,9 @@ func pairFiles(cfg config.Config, role string, ca []byte, own certs.Pair) ([]Fil
 // fullAccess is what a user without an ACL of its own may do.
 var fullAccess = []string{"readwrite #", "read $SYS/#"}
 
+// probeAccess is what the agents' probes do: they wait for what they publish.
+var probeAccess = []string{"readwrite " + config.ProbePrefix + "#"}
+
 // renderACL writes one block a user: once there is an ACL file, the broker
 // denies whatever no block allows.
 func renderACL(cfg config.Config, passwdFile []byte) ([]byte, error) {
@@ -125,9 +144,12 @@ func renderACL(cfg config.Config, passwdFile []byte) ([]byte, error) {
 	writeTopics(&out, []string{"read " + config.HealthTopic})
 	if cfg.Deploy.Profile == config.ProfileHA {
 		// $SYS and $CONTROL are out of reach: # matches no topic that begins with $.
-		named = append(named, config.BridgeUser)
+		named = append(named, config.BridgeUser, config.GuardUser)
+		writeTopics(&out, probeAccess)
 		fmt.Fprintf(&out, "\n# The other broker of the pair.\nuser %s\n", config.BridgeUser)
 		writeTopics(&out, fullAccess[:1])
+		fmt.Fprintf(&out, "\n# Guards probe, and compare what both brokers have retained.\nuser %s\n", config.GuardUser)
+		writeTopics(&out, append([]string{"read #"}, probeAccess...))
 	}
 	for _, u := range cfg.Users {
 		named = append(named, u.Name)

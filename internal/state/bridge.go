@@ -18,6 +18,7 @@ const (
 	bridgeDir  = "bridge"
 	serverName = "server"
 	clientName = "client"
+	agentName  = "agent"
 )
 
 // Deployed returns the credentials that a deployment of cfg is rendered with:
@@ -31,7 +32,7 @@ func (d Dir) Deployed(cfg config.Config, base string) (files.Secrets, error) {
 			err = errors.Join(err, d.certificates(cfg, base, &s))
 		}
 		if cfg.Deploy.Profile == config.ProfileHA {
-			err = errors.Join(err, d.bridge(cfg, &s.Bridge))
+			err = errors.Join(err, d.guard(&s), d.bridge(cfg, &s.Bridge))
 		}
 		return err
 	})
@@ -41,35 +42,62 @@ func (d Dir) Deployed(cfg config.Config, base string) (files.Secrets, error) {
 // bridge reads the certificates between the brokers, makes them where there
 // are none, and checks that the brokers will accept them.
 func (d Dir) bridge(cfg config.Config, b *files.Bridge) error {
-	host := cfg.Broker(config.RolePrimary)
 	err := d.readBridge(b)
 	if err == nil && b.CA == nil && b.Server.Cert == nil && b.Client.Cert == nil {
-		if _, err = d.makeBridge(host, certs.KeyType(cfg.TLS.KeyType)); err == nil {
+		if _, err = d.makeBridge(cfg.Name, certs.KeyType(cfg.TLS.KeyType)); err == nil {
 			err = d.readBridge(b)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	err = errors.Join(certs.Check(b.CA, b.Server, d.now()), certs.CheckClient(b.CA, b.Client, config.BridgeUser, d.now()))
-	if err == nil {
-		var missing []string
-		if missing, err = certs.MissingHosts(b.Server.Cert, []string{host}); len(missing) > 0 {
-			err = fmt.Errorf("the primary's lacks %s", strings.Join(missing, ", "))
-		}
-	}
-	if err == nil {
+	if err = d.checkBridge(cfg.Name, b); err == nil {
 		return nil
 	}
 	// A name or profile given by a flag isn't known to certs init.
 	return fault.Hint(fmt.Errorf("checking the bridge's certificates in %q: %w", filepath.Join(d.Path, bridgeDir), err), "remove that folder, and the next render makes them anew; or run: mosqbuild certs init --force")
 }
 
+// checkBridge tells whether brokers and agents will accept each other.
+func (d Dir) checkBridge(name string, b *files.Bridge) error {
+	now := d.now()
+	if b.Agent.Cert == nil {
+		return errors.New("there is none for the agents")
+	}
+	errs := []error{
+		certs.Check(b.CA, b.Server, now), certs.CheckClient(b.CA, b.Client, config.BridgeUser, now),
+		certs.Check(b.CA, b.Agent, now), certs.CheckClient(b.CA, b.Agent, agentHost(name), now),
+	}
+	for _, c := range []struct {
+		whose string
+		cert  []byte
+		hosts []string
+	}{{"the primary's", b.Server.Cert, bridgeHosts(name)}, {"the agents'", b.Agent.Cert, []string{agentHost(name)}}} {
+		missing, err := certs.MissingHosts(c.cert, c.hosts)
+		if len(missing) > 0 {
+			err = fmt.Errorf("%s lacks %s", c.whose, strings.Join(missing, ", "))
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// bridgeHosts are the names of the primary to the secondary's bridge, which
+// connects to its own guard, and so to the loopback address.
+func bridgeHosts(name string) []string {
+	primary := config.Config{Name: name}.Broker(config.RolePrimary)
+	return []string{primary, config.Agent{Name: name}.Guards(config.RolePrimary), "localhost", "127.0.0.1"}
+}
+
+// agentHost is the name in the agents' certificate.
+func agentHost(name string) string { return config.Agent{Name: name}.ServerName() }
+
 func (d Dir) readBridge(b *files.Bridge) (err error) {
 	for name, to := range map[string]*[]byte{
 		config.CAFile:        &b.CA,
 		serverName + certExt: &b.Server.Cert, serverName + keyExt: &b.Server.Key,
 		clientName + certExt: &b.Client.Cert, clientName + keyExt: &b.Client.Key,
+		agentName + certExt: &b.Agent.Cert, agentName + keyExt: &b.Agent.Key,
 	} {
 		if *to, err = d.read(bridgeDir, name); err != nil {
 			return fmt.Errorf("reading the bridge's certificates: %w", err)
@@ -80,17 +108,22 @@ func (d Dir) readBridge(b *files.Bridge) (err error) {
 
 const certExt, keyExt = ".crt", ".key"
 
-// makeBridge makes the certificates between the brokers of a pair, of which
-// the primary is host to the other one, and returns the paths written. The
-// authority signs nothing else, so its key isn't kept: both brokers are
-// deployed at once, and then with another authority.
-func (d Dir) makeBridge(host string, key certs.KeyType) ([]string, error) {
+// makeBridge makes the certificates between the brokers of the pair of that
+// name, of which the primary is host to the other one, and of its agents, and
+// returns the paths written. The authority signs nothing else, so its key isn't
+// kept: all of them are deployed at once, and then with another authority.
+func (d Dir) makeBridge(name string, key certs.KeyType) ([]string, error) {
 	begin := d.now().Add(-backdate)
-	ca, err := certs.NewCA(certs.CARequest{Name: host + " bridge CA", KeyType: key, NotBefore: begin})
+	hosts := bridgeHosts(name)
+	ca, err := certs.NewCA(certs.CARequest{Name: hosts[0] + " bridge CA", KeyType: key, NotBefore: begin})
 	if err != nil {
 		return nil, err
 	}
-	server, err := certs.Issue(ca, certs.LeafRequest{Hosts: []string{host}, KeyType: key, NotBefore: begin})
+	server, err := certs.Issue(ca, certs.LeafRequest{Hosts: hosts, KeyType: key, NotBefore: begin})
+	if err != nil {
+		return nil, err
+	}
+	agent, err := certs.Issue(ca, certs.LeafRequest{Hosts: []string{agentHost(name)}, KeyType: key, NotBefore: begin, Client: true})
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +139,7 @@ func (d Dir) makeBridge(host string, key certs.KeyType) ([]string, error) {
 		{config.CAFile, ca.Cert},
 		{serverName + keyExt, server.Key}, {serverName + certExt, server.Cert},
 		{clientName + keyExt, client.Key}, {clientName + certExt, client.Cert},
+		{agentName + keyExt, agent.Key}, {agentName + certExt, agent.Cert},
 	} {
 		if err := d.write(f.data, bridgeDir, f.name); err != nil {
 			return paths, err

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mosqbuild/mosqbuild/certs"
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/state"
+	"github.com/mosqbuild/mosqbuild/passwd"
 )
 
 func TestDeployedPair(t *testing.T) {
@@ -39,6 +41,21 @@ func TestDeployedPair(t *testing.T) {
 			t.Error("the key of the bridge's authority is kept")
 		}
 	}
+	if !bytes.Equal(first.Guard, again.Guard) || !bytes.Equal(first.Passwd, again.Passwd) || !bytes.Equal(first.Bridge.Agent.Key, again.Bridge.Agent.Key) {
+		t.Error("the agents' credentials were made twice")
+	}
+	if f, err := passwd.Parse(first.Passwd); err != nil {
+		t.Error(err)
+	} else if _, password, _ := strings.Cut(strings.TrimSpace(string(first.Guard)), "-P "); f.Verify(config.GuardUser, []byte(password)) != nil {
+		t.Errorf("the guards' login %q is not that of the password file", first.Guard)
+	}
+	kept, err := os.ReadFile(d.Passwd())
+	if err != nil || bytes.Contains(kept, []byte(config.GuardUser+":")) {
+		t.Errorf("the password file of images holds the guards' user, or: %v", err)
+	}
+	if missing, err := certs.MissingHosts(first.Bridge.Server.Cert, []string{"127.0.0.1", "localhost", "mosquitto-primary"}); err != nil || len(missing) > 0 {
+		t.Errorf("the bridge's server can't be called %q: %v", missing, err)
+	}
 	if image, err := d.Secrets(cfg, ""); err != nil || image.Bridge.CA != nil {
 		t.Errorf("the image's credentials hold the bridge's: %v", err)
 	}
@@ -52,7 +69,7 @@ func TestDeployedPair(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "other-primary") || !strings.Contains(fault.HintOf(err), "certs init --force") {
 		t.Errorf("error %v, hint %q", err, fault.HintOf(err))
 	}
-	if _, err := d.MakeCerts(state.CertsRequest{Name: "x", Hosts: cfg.ServerHosts(), Force: true, Bridge: cfg.Broker(config.RolePrimary)}); err != nil {
+	if _, err := d.MakeCerts(state.CertsRequest{Name: cfg.Name, Hosts: cfg.ServerHosts(), Force: true, Bridge: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err = d.Deployed(cfg, ""); err != nil {
@@ -88,5 +105,30 @@ func TestDeployedWithCertificatesOfTheCluster(t *testing.T) {
 		if _, err = d.Secrets(cfg, ""); err != nil {
 			t.Errorf("%s: %v", source, err)
 		}
+	}
+}
+
+// A folder of before there were agents is refused with the way out of it.
+func TestDeployedPairWithoutAgents(t *testing.T) {
+	d := state.Dir{Path: filepath.Join(t.TempDir(), "state")}
+	cfg := config.Default()
+	cfg.Deploy.Profile = config.ProfileHA
+	if _, err := d.Deployed(cfg, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"agent.crt", "agent.key"} {
+		if err := os.Remove(filepath.Join(d.Path, "bridge", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := d.Deployed(cfg, "")
+	if err == nil || !strings.Contains(err.Error(), "none for the agents") || !strings.Contains(fault.HintOf(err), "certs init --force") {
+		t.Errorf("error %v, hint %q", err, fault.HintOf(err))
+	}
+	if _, err := d.MakeCerts(state.CertsRequest{Name: cfg.Name, Hosts: cfg.ServerHosts(), Force: true, Bridge: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = d.Deployed(cfg, ""); err != nil {
+		t.Errorf("after the hint was followed: %v", err)
 	}
 }

@@ -21,9 +21,9 @@ type CertsRequest struct {
 	Name    string   // of the deployment; the CA's common name carries it
 	Hosts   []string // names and addresses of the server
 	KeyType certs.KeyType
-	Force   bool   // replace a server certificate that is there
-	NewCA   bool   // with Force: replace the CA too; clients must then trust the new one
-	Bridge  string // name of the primary, for a pair's certificates between themselves; "" for none
+	Force   bool // replace a server certificate that is there
+	NewCA   bool // with Force: replace the CA too; clients must then trust the new one
+	Bridge  bool // make those between the brokers and agents of a pair called Name, too
 }
 
 // backdate is how far a client's clock may lag behind ours.
@@ -36,10 +36,10 @@ var ErrCertsExist = errors.New("there is a server certificate already")
 // signs it, and returns the paths written.
 func (d Dir) MakeCerts(r CertsRequest) (paths []string, err error) {
 	err = d.locked(func() error {
-		if paths, err = d.makeCerts(r); err != nil || r.Bridge == "" {
+		if paths, err = d.makeCerts(r); err != nil || !r.Bridge {
 			return err
 		}
-		bridge, err := d.makeBridge(r.Bridge, r.KeyType)
+		bridge, err := d.makeBridge(r.Name, r.KeyType)
 		paths = append(paths, bridge...)
 		return err
 	})

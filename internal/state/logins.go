@@ -55,6 +55,39 @@ func (d Dir) logins(cfg config.Config, s *files.Secrets) error {
 	return err
 }
 
+// guard adds the guards' user to the password file of a deployment. A pair
+// alone has it: in the password file of the folder it would be there for an
+// image and other profiles as well, and so could log in to those.
+func (d Dir) guard(s *files.Secrets) error {
+	hash, err := d.read(agentDir, passwdFile)
+	if err == nil {
+		s.Guard, err = d.read(agentDir, config.GuardFile)
+	}
+	if err != nil {
+		return err
+	}
+	if hash == nil || s.Guard == nil {
+		var f passwd.File
+		if err := d.generate(&f, config.GuardUser, func(user, password string) error {
+			s.Guard = options(user, password)
+			return d.write(s.Guard, agentDir, config.GuardFile)
+		}); err != nil {
+			return err
+		}
+		hash = f.Bytes()
+		if err := d.write(hash, agentDir, passwdFile); err != nil {
+			return err
+		}
+	}
+	all, err := passwd.Parse(s.Passwd)
+	if err != nil {
+		return fmt.Errorf("reading %q: %w", d.Passwd(), err)
+	}
+	all.Delete(config.GuardUser) // whom people may have, under other profiles
+	s.Passwd = append(all.Bytes(), hash...)
+	return nil
+}
+
 // generate gives user a new password and hands it to keep before it enters f.
 func (d Dir) generate(f *passwd.File, user string, keep func(user, password string) error) error {
 	password, err := passwd.GeneratePassword(d.rand())

@@ -25,6 +25,7 @@ const (
 	imageDir     = "image"
 	clientDir    = "client"
 	healthDir    = "health"
+	agentDir     = "agent" // of a pair's agents
 	passwdFile   = "passwd"
 	passwordFile = "password"
 	caKeyFile    = "ca.key"
