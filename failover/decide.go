@@ -1,0 +1,198 @@
+package failover
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+// Kind is what the leader does. All but Nothing write the record; Bootstrap,
+// Repair and Finish have the Service select the record's Active in the same
+// write.
+type Kind string
+
+// The kinds of actions.
+const (
+	Nothing   Kind = "nothing"
+	Bootstrap Kind = "bootstrap" // choose the first active broker
+	Claim     Kind = "claim"     // a new leader's first write, which stops the old one's
+	Repair    Kind = "repair"    // the Service selects somebody else
+	Pause     Kind = "pause"     // or its end
+	Propose   Kind = "propose"   // a standby, so that the active broker needs permits
+	Confirm   Kind = "confirm"   // the active broker's guard has read that
+	Drop      Kind = "drop"      // the standby is none any more
+	Begin     Kind = "begin"     // a switch: the active broker must stop
+	Cancel    Kind = "cancel"    // the switch: the active broker may go on
+	Finish    Kind = "finish"    // the switch: clients are led to the other broker
+	Answer    Kind = "answer"    // a request that can't be fulfilled
+)
+
+// Action is what to do, and why.
+type Action struct {
+	Kind   Kind
+	Record record.Record // to write; the zero value with Nothing
+	Reason string
+}
+
+// Decide says what the leader does next. It depends on o alone.
+func Decide(o Observation) Action {
+	switch r := o.Record; {
+	case r == nil:
+		return bootstrap(o)
+	case r.Leader != o.Me:
+		return o.write(Claim, "a new leader", func(*record.Record) {})
+	case o.Selector != r.Active && r.Pending == "":
+		return o.write(Repair, fmt.Sprintf("the Service selects %q", o.Selector), func(*record.Record) {})
+	case r.Pending != "":
+		return finish(o)
+	case o.Paused != r.Paused:
+		return o.write(Pause, map[bool]string{true: "paused", false: "resumed"}[o.Paused], func(r *record.Record) { r.Paused = o.Paused })
+	}
+	for _, step := range []func(Observation) (Action, bool){replace, obey, failback, attend} {
+		if a, ok := step(o); ok {
+			return a
+		}
+	}
+	return Action{Kind: Nothing, Reason: "all is as it should be"}
+}
+
+// write is an action that changes a copy of the record.
+func (o Observation) write(kind Kind, reason string, change func(*record.Record)) Action {
+	var r record.Record
+	if o.Record != nil {
+		r = *o.Record
+	}
+	change(&r)
+	r.Epoch, r.Leader = r.Epoch+1, o.Me
+	if kind != Claim || r.Pending == "" { // a switch keeps its own
+		r.Reason = reason
+	}
+	return Action{Kind: kind, Record: r, Reason: reason}
+}
+
+// bootstrap chooses the first active broker: the primary, unless it isn't there
+// or has nothing where the secondary has something.
+func bootstrap(o Observation) Action {
+	const first, second = config.RolePrimary, config.RoleSecondary
+	role := first
+	has := func(role string) bool { return o.heard(role) && o.Brokers[role].Status.Data }
+	switch {
+	case o.heard(first) && (has(first) || !has(second)):
+	case o.heard(first):
+		role = second
+	case !o.heard(second) || o.Now.Sub(o.Started) < bootstrapWait:
+		return Action{Kind: Nothing, Reason: "waiting for the brokers' guards"}
+	default:
+		role = second
+	}
+	return o.write(Bootstrap, "the first record", func(r *record.Record) { r.Active, r.Since = role, o.Now })
+}
+
+// begin is the first step of a switch to the standby.
+func begin(o Observation, reason string, planned bool) Action {
+	return o.write(Begin, reason, func(r *record.Record) { r.Pending, r.Planned = r.Standby, planned })
+}
+
+// replace switches from an active broker that is lost, or about to be.
+func replace(o Observation) (Action, bool) {
+	r := o.Record
+	reason, planned, lost := o.lost(r.Active)
+	if !lost || !r.Ready || r.Paused || !o.target(r.Standby) {
+		return Action{}, false
+	}
+	return begin(o, reason, planned), true
+}
+
+// obey deals with a request.
+func obey(o Observation) (Action, bool) {
+	r, q := o.Record, o.Request
+	if q == nil || q.ID == r.Request {
+		return Action{}, false
+	}
+	answer := func(reason string) (Action, bool) {
+		return o.write(Answer, reason, func(r *record.Record) { r.Request = q.ID }), true
+	}
+	switch {
+	case q.To == r.Active:
+		return answer("asked for: " + q.To + " is active already")
+	case q.To != record.Other(r.Active):
+		return answer(fmt.Sprintf("refused: %q is no broker", q.To))
+	case !r.Ready || !o.target(r.Standby):
+		return answer("refused: " + q.To + " isn't ready")
+	}
+	a := begin(o, "asked for", true)
+	a.Record.Request = q.ID
+	return a, true
+}
+
+// failback switches to a primary that has been ready for long.
+func failback(o Observation) (Action, bool) {
+	r, f := o.Record, o.Settings.Failover.Failback
+	due := f.Mode == config.FailbackAuto && r.Active != config.RolePrimary && r.Ready && !r.Paused &&
+		o.Now.Sub(r.ReadyAt) >= f.After.Std()
+	if !due || !o.target(r.Standby) {
+		return Action{}, false
+	}
+	return begin(o, "failback", true), true
+}
+
+// attend keeps the record of the standby true.
+func attend(o Observation) (Action, bool) {
+	r := o.Record
+	role := record.Other(r.Active)
+	if r.Standby == "" {
+		s := o.Brokers[role].Status
+		able := o.serving(role) && o.serving(r.Active) && s.Linked && s.Synced && !s.Leaving && o.reachable(role)
+		if !able {
+			return Action{}, false
+		}
+		return o.write(Propose, role+" has everything", func(r *record.Record) { r.Standby, r.Run = role, s.Run }), true
+	}
+	if reason, spoilt := o.spoilt(role); spoilt {
+		return o.write(Drop, role+" can't take over: "+reason, func(r *record.Record) { r.Standby, r.Run, r.Ready, r.ReadyAt = "", "", false, time.Time{} }), true
+	}
+	if !r.Ready && o.heard(r.Active) && o.Brokers[r.Active].Status.Epoch >= r.Epoch {
+		return o.write(Confirm, role+" is ready to take over", func(r *record.Record) { r.Ready, r.ReadyAt = true, o.Now }), true
+	}
+	return Action{}, false
+}
+
+// finish goes on with a switch: once the old active broker is known to have
+// stopped, or can't have a permit any more, clients are led to the new one.
+func finish(o Observation) Action {
+	r := o.Record
+	from, to := r.Active, r.Pending
+	if !o.target(to) {
+		if reason, spoilt := o.spoilt(to); spoilt && o.heard(from) {
+			return o.write(Cancel, to+" can't take over: "+reason, func(r *record.Record) {
+				r.Pending, r.Planned, r.Standby, r.Run, r.Ready, r.ReadyAt = "", false, "", "", false, time.Time{}
+			})
+		}
+		return Action{Kind: Nothing, Reason: "waiting for " + to + ", which is to take over"}
+	}
+	if o.Withdrawn.IsZero() {
+		return Action{Kind: Nothing, Reason: "waiting for the standby's guard to withdraw its word"}
+	}
+	waited := o.Now.Sub(o.Withdrawn)
+	p := o.Settings.Failover.Permit
+	f := o.Brokers[from]
+	stopped := o.heard(from) && f.Status.Epoch >= r.Epoch && f.Status.Run == ""
+	// What the old broker sent to the new one before it stopped is on its way.
+	drain := p.Margin.Std()
+	if r.Planned {
+		drain += p.Age.Std()
+	}
+	drained := !o.Brokers[to].Status.Linked || waited >= drain
+	if !(stopped && drained) && waited < p.Age.Std()+p.Margin.Std() {
+		return Action{Kind: Nothing, Reason: "waiting for the old active broker to stop, or for its permit to end"}
+	}
+	return o.write(Finish, r.Reason, func(r *record.Record) {
+		last := &record.Switch{From: from, To: to, At: o.Now, Reason: r.Reason, Outage: config.Duration(max(0, o.Now.Sub(f.Seen)))}
+		if f.Seen.IsZero() {
+			last.Outage = 0
+		}
+		*r = record.Record{Epoch: r.Epoch, Active: to, Paused: r.Paused, Request: r.Request, Since: o.Now, Last: last}
+	})
+}

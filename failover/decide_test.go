@@ -1,0 +1,271 @@
+package failover_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/failover"
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+const (
+	primary   = config.RolePrimary
+	secondary = config.RoleSecondary
+)
+
+var now = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// settings are the defaults.
+func settings() config.Agent { return config.Default().Agent(nil) }
+
+// well is a broker that is all it can be.
+func well(run string, epoch int64) failover.Broker {
+	return failover.Broker{
+		Status: &record.Status{Run: run, Healthy: true, Linked: true, Synced: true, Epoch: epoch},
+		Heard:  now, Seen: now, Votes: votes(0, 0, 0),
+	}
+}
+
+// votes are those of controllers that heard nothing for so many milliseconds,
+// from broker and guard.
+func votes(silences ...int) (all []failover.Vote) {
+	for i, ms := range silences {
+		d := time.Duration(ms) * time.Millisecond
+		all = append(all, failover.Vote{Voter: string(rune('a' + i)), MQTT: d, Guard: d})
+	}
+	return all
+}
+
+// ready is a pair in which the secondary may take over.
+func ready() failover.Observation {
+	return failover.Observation{
+		Now: now, Me: "a", Settings: settings(), Selector: primary, Started: now.Add(-time.Hour),
+		Record:  &record.Record{Epoch: 7, Leader: "a", Active: primary, Standby: secondary, Run: "s1", Ready: true, ReadyAt: now.Add(-time.Hour)},
+		Brokers: map[string]failover.Broker{primary: well("p1", 7), secondary: well("s1", 7)},
+	}
+}
+
+// with is o with a broker changed.
+func with(o failover.Observation, role string, change func(*failover.Broker)) failover.Observation {
+	brokers := map[string]failover.Broker{}
+	for r, b := range o.Brokers {
+		if b.Status != nil {
+			s := *b.Status
+			b.Status = &s
+		}
+		if r == role {
+			change(&b)
+		}
+		brokers[r] = b
+	}
+	o.Brokers = brokers
+	return o
+}
+
+func TestDecide(t *testing.T) {
+	down := func(b *failover.Broker) { b.Status.Run, b.Status.Down = "", "crashed" }
+	gone := func(b *failover.Broker) { b.Heard, b.Votes = now.Add(-2*time.Second), votes(2000, 2000, 2000) }
+	in := func(o failover.Observation, change func(*failover.Observation)) failover.Observation {
+		r := *o.Record
+		o.Record = &r
+		change(&o)
+		return o
+	}
+	pending := in(ready(), func(o *failover.Observation) {
+		o.Record.Pending, o.Withdrawn = secondary, now.Add(-100*time.Millisecond)
+	})
+	for name, c := range map[string]struct {
+		o    failover.Observation
+		want failover.Kind
+	}{
+		"nothing to do":                   {ready(), failover.Nothing},
+		"crashed":                         {with(ready(), primary, down), failover.Begin},
+		"crashed while paused":            {in(with(ready(), primary, down), func(o *failover.Observation) { o.Paused, o.Record.Paused = true, true }), failover.Nothing},
+		"silent":                          {with(ready(), primary, gone), failover.Begin},
+		"silent to one of three":          {with(ready(), primary, func(b *failover.Broker) { b.Votes = votes(2000, 0, 0) }), failover.Nothing},
+		"silent to the only one who sees": {with(ready(), primary, func(b *failover.Broker) { b.Heard, b.Votes = now.Add(-2*time.Second), votes(2000) }), failover.Nothing},
+		"the guard says that all is well": {with(ready(), primary, func(b *failover.Broker) {
+			b.Votes = votes(2000, 2000, 2000)
+			for i := range b.Votes {
+				b.Votes[i].Guard = 0
+			}
+		}), failover.Nothing},
+		"leaving":                     {with(ready(), primary, func(b *failover.Broker) { b.Status.Leaving = true }), failover.Begin},
+		"crashed, standby begun anew": {with(with(ready(), primary, down), secondary, func(b *failover.Broker) { b.Status.Run = "s2" }), failover.Drop},
+		"both silent":                 {with(with(ready(), primary, gone), secondary, gone), failover.Drop},
+		"standby silent":              {with(ready(), secondary, gone), failover.Drop},
+		"bridge down":                 {with(ready(), secondary, func(b *failover.Broker) { b.Status.Linked, b.Status.Unlinked = false, 5000 }), failover.Drop},
+		"bridge down since the crash": {with(with(ready(), primary, down), secondary, func(b *failover.Broker) { b.Status.Linked, b.Status.Unlinked = false, 5000 }), failover.Begin},
+		"not confirmed yet":           {in(with(ready(), primary, down), func(o *failover.Observation) { o.Record.Ready = false }), failover.Confirm},
+		"the guard hasn't read it":    {in(with(ready(), primary, func(b *failover.Broker) { b.Status.Epoch = 6 }), func(o *failover.Observation) { o.Record.Ready = false }), failover.Nothing},
+		"another leader's":            {in(ready(), func(o *failover.Observation) { o.Record.Leader = "b" }), failover.Claim},
+		"selector of old":             {in(ready(), func(o *failover.Observation) { o.Selector = secondary }), failover.Repair},
+		"paused":                      {in(ready(), func(o *failover.Observation) { o.Paused = true }), failover.Pause},
+		"asked for":                   {in(ready(), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: secondary} }), failover.Begin},
+		"asked for what is":           {in(ready(), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: primary} }), failover.Answer},
+		"asked for before": {in(ready(), func(o *failover.Observation) {
+			o.Request = &record.Request{ID: "x", To: secondary}
+			o.Record.Request = "x"
+		}), failover.Nothing},
+		"pending":                         {pending, failover.Nothing},
+		"pending, not read":               {in(with(pending, primary, down), func(o *failover.Observation) { o.Withdrawn = time.Time{} }), failover.Nothing},
+		"pending, stopped":                {with(with(pending, primary, down), secondary, func(b *failover.Broker) { b.Status.Linked = false }), failover.Finish},
+		"pending, stopped by an old word": {with(with(pending, primary, func(b *failover.Broker) { down(b); b.Status.Epoch = 6 }), secondary, func(b *failover.Broker) { b.Status.Linked = false }), failover.Nothing},
+		"pending, silent, too soon":       {in(with(pending, primary, gone), func(o *failover.Observation) { o.Withdrawn = now.Add(-1199 * time.Millisecond) }), failover.Nothing},
+		"pending, silent":                 {in(with(pending, primary, gone), func(o *failover.Observation) { o.Withdrawn = now.Add(-1200 * time.Millisecond) }), failover.Finish},
+		"pending, target down":            {with(pending, secondary, down), failover.Cancel},
+		"pending, both gone":              {with(with(pending, primary, gone), secondary, gone), failover.Nothing},
+		"no record":                       {failover.Observation{Now: now, Settings: settings(), Brokers: ready().Brokers}, failover.Bootstrap},
+		"no record, nobody there":         {failover.Observation{Now: now, Settings: settings()}, failover.Nothing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := failover.Decide(c.o); got.Kind != c.want {
+				t.Errorf("got %s (%s), want %s", got.Kind, got.Reason, c.want)
+			}
+		})
+	}
+}
+
+// Without a record the primary is chosen, unless the secondary alone has data
+// or is alone.
+func TestBootstrap(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		there, data [2]bool // of primary and secondary
+		after       time.Duration
+		want        string
+	}{
+		{"both", [2]bool{true, true}, [2]bool{}, 0, primary},
+		{"data at both", [2]bool{true, true}, [2]bool{true, true}, 0, primary},
+		{"data at the secondary", [2]bool{true, true}, [2]bool{false, true}, 0, secondary},
+		{"secondary alone, at first", [2]bool{false, true}, [2]bool{}, time.Second, ""},
+		{"secondary alone", [2]bool{false, true}, [2]bool{}, time.Minute, secondary},
+	} {
+		o := failover.Observation{Now: now, Me: "a", Started: now.Add(-c.after), Settings: settings(), Brokers: map[string]failover.Broker{}}
+		for i, role := range []string{primary, secondary} {
+			if c.there[i] {
+				o.Brokers[role] = failover.Broker{Status: &record.Status{Data: c.data[i]}, Heard: now}
+			}
+		}
+		if got := failover.Decide(o).Record; got.Active != c.want || c.want != "" && got.Epoch != 1 {
+			t.Errorf("%s: %+v, want %q to be active", c.name, got, c.want)
+		}
+	}
+}
+
+// Whatever is observed, Decide makes only the table's transitions, each of
+// which it does make, and keeps what the fence rests on.
+func TestEveryTransitionIsInTheTable(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	made := map[failover.Transition]bool{}
+	for range 300_000 {
+		o := random(rng)
+		a := failover.Decide(o)
+		if a.Kind == failover.Nothing {
+			continue
+		}
+		made[failover.Transition{From: failover.StateOf(o.Record), Kind: a.Kind, To: failover.StateOf(&a.Record)}] = true
+		sound(t, o, a)
+	}
+	table := failover.Transitions()
+	for i := range table {
+		table[i].When = ""
+		if !made[table[i]] {
+			t.Errorf("never made: %+v", table[i])
+		}
+	}
+	for m := range made {
+		if !slices.Contains(table, m) {
+			t.Errorf("not in the table: %+v", m)
+		}
+	}
+}
+
+// sound checks what must hold of every action.
+func sound(t *testing.T, o failover.Observation, a failover.Action) {
+	t.Helper()
+	before, after := o.Record, a.Record
+	if _, err := record.Parse(after.String()); err != nil {
+		t.Fatalf("%s writes a record that can't be read: %v", a.Kind, err)
+	}
+	if before == nil {
+		return
+	}
+	if after.Epoch != before.Epoch+1 || after.Leader != o.Me || a.Reason == "" {
+		t.Fatalf("%s from %+v to %+v", a.Kind, before, after)
+	}
+	p := o.Settings.Failover.Permit
+	from, to := o.Brokers[before.Active], o.Brokers[record.Other(before.Active)]
+	switch {
+	case after.Active != before.Active && (a.Kind != failover.Finish || after.Active != before.Pending):
+		t.Fatalf("%s changes who is active", a.Kind)
+	case a.Kind == failover.Begin && !before.Ready:
+		t.Fatalf("a switch begins to a standby that the active broker needn't know of: %+v", before)
+	case (a.Kind == failover.Begin || a.Kind == failover.Finish) && (to.Status == nil || to.Status.Run != before.Run || !to.Status.Healthy):
+		t.Fatalf("%s to a broker that isn't well: %+v", a.Kind, to.Status)
+	case a.Kind == failover.Finish:
+		stopped := from.Status != nil && from.Status.Run == "" && from.Status.Epoch >= before.Epoch
+		if waited := o.Now.Sub(o.Withdrawn) >= p.Age.Std()+p.Margin.Std(); o.Withdrawn.IsZero() || !stopped && !waited {
+			t.Fatalf("finished while the old broker may run: %+v", from.Status)
+		}
+	}
+}
+
+// random is any observation at all.
+func random(rng *rand.Rand) failover.Observation {
+	chance := func(n int) bool { return rng.IntN(n) == 0 }
+	o := ready()
+	r := *o.Record
+	o.Record = &r
+	if chance(2) {
+		r.Active, r.Standby, o.Selector = secondary, primary, secondary
+	}
+	switch rng.IntN(4) {
+	case 0:
+		r.Standby, r.Run, r.Ready = "", "", false
+	case 1:
+		r.Ready = false
+	case 2:
+		r.Pending, r.Planned, r.Reason = r.Standby, chance(2), "asked for"
+	}
+	if r.Standby != "" {
+		r.Run = map[string]string{primary: "p1", secondary: "s1"}[r.Standby]
+	}
+	if chance(10) {
+		r.Leader = "b"
+	}
+	if chance(10) {
+		o.Selector = ""
+	}
+	if chance(20) {
+		o.Record = nil
+	}
+	o.Paused, r.Paused = chance(5), chance(5)
+	o.Settings.Failover.Failback.Mode = config.FailbackAuto
+	if chance(2) {
+		o.Withdrawn = now.Add(-time.Duration(rng.IntN(3000)) * time.Millisecond)
+	}
+	if chance(3) {
+		o.Request = &record.Request{ID: "x", To: []string{primary, secondary, "nobody"}[rng.IntN(3)]}
+	}
+	for _, role := range []string{primary, secondary} {
+		o = with(o, role, func(b *failover.Broker) {
+			s := b.Status
+			if chance(3) {
+				s.Run, s.Down = "", "crashed"
+			}
+			s.Healthy, s.Linked, s.Synced, s.Leaving, s.Data = !chance(10), !chance(5), !chance(5), chance(10), chance(2)
+			s.Epoch -= int64(rng.IntN(3))
+			s.Unlinked = int64(rng.IntN(3000))
+			b.Heard = now.Add(-time.Duration(rng.IntN(2000)) * time.Millisecond)
+			b.Votes = votes(rng.IntN(5000), rng.IntN(5000), rng.IntN(5000))[:1+rng.IntN(3)]
+			if chance(20) {
+				b.Status = nil
+			}
+		})
+	}
+	return o
+}

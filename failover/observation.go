@@ -1,0 +1,141 @@
+package failover
+
+import (
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+// Observation is all that the leader decides by.
+type Observation struct {
+	// Now is the leader's clock.
+	Now time.Time
+	// Me is the leader's identity, as in the Lease and the record.
+	Me       string
+	Settings config.Agent
+	// Record is as last read or written; nil where there is none.
+	Record *record.Record
+	// Selector is the role that the clients' Service selects, "" for none.
+	Selector string
+	// Brokers are both, by role.
+	Brokers map[string]Broker
+	// Withdrawn is when the standby's guard was first seen to have read the
+	// present record, with Pending in it; zero until then.
+	Withdrawn time.Time
+	// Started is when this leader began to lead.
+	Started time.Time
+	// Request is what somebody asks for, dealt with or not; nil for nothing.
+	Request *record.Request
+	// Paused says that somebody wants nothing switched.
+	Paused bool
+}
+
+// Broker is one broker as the leader sees it.
+type Broker struct {
+	// Status is its guard's last answer; nil where there was none.
+	Status *record.Status
+	// Heard is when that answer was asked for.
+	Heard time.Time
+	// Seen is when the broker was last known to serve.
+	Seen time.Time
+	// Votes are the controllers' newest, the leader's own among them, without
+	// those that are too old to count.
+	Votes []Vote
+}
+
+// Vote is for how long a controller has heard nothing from a broker, and from
+// its guard.
+type Vote struct {
+	Voter       string
+	MQTT, Guard time.Duration
+}
+
+// bootstrapWait is how long a first leader waits for the primary's guard before
+// it makes the secondary the active one.
+const bootstrapWait = 10 * time.Second
+
+// patience is by how much longer a broker may be silent whose guard says that
+// it is well: then a single path is cut, or loses much.
+const patience = 3
+
+// heard tells whether the guard's last answer is fresh.
+func (o Observation) heard(role string) bool {
+	p := o.Settings.Failover.Probe
+	b := o.Brokers[role]
+	return b.Status != nil && o.Now.Sub(b.Heard) <= p.Interval.Std()+p.Timeout.Std()
+}
+
+// serving tells whether the broker runs and is well, by its guard's fresh word.
+func (o Observation) serving(role string) bool {
+	s := o.Brokers[role].Status
+	return o.heard(role) && s.Run != "" && s.Healthy
+}
+
+// silent tells whether most controllers have long heard nothing: neither from
+// the broker nor from its guard, or for longer from the broker alone.
+func (o Observation) silent(role string) bool {
+	limit := o.Settings.Failover.Probe.Silence()
+	against := 0
+	for _, v := range o.Brokers[role].Votes {
+		if v.MQTT >= limit && v.Guard >= limit || v.MQTT >= patience*limit {
+			against++
+		}
+	}
+	return against > o.Settings.Replicas/2
+}
+
+// reachable tells whether most controllers can use the broker.
+func (o Observation) reachable(role string) bool {
+	limit := o.Settings.Failover.Probe.Silence()
+	reached := 0
+	for _, v := range o.Brokers[role].Votes {
+		if v.MQTT < limit {
+			reached++
+		}
+	}
+	return reached > o.Settings.Replicas/2
+}
+
+// target tells whether the broker can take over: it is up, in the run that is
+// known to have everything.
+func (o Observation) target(role string) bool {
+	s := o.Brokers[role].Status
+	return o.serving(role) && !s.Leaving && s.Run == o.Record.Run && o.reachable(role)
+}
+
+// spoilt says why the standby can't be one any more, if so.
+func (o Observation) spoilt(role string) (string, bool) {
+	b := o.Brokers[role]
+	limit := o.Settings.Failover.Probe.Silence()
+	switch {
+	case b.Status == nil || o.Now.Sub(b.Heard) > limit:
+		return "its guard doesn't answer", true
+	case b.Status.Run == "":
+		return "its broker is down", true
+	case b.Status.Run != o.Record.Run:
+		return "its broker has begun anew", true
+	case b.Status.Leaving:
+		return "its pod is told to end", true
+	case !b.Status.Healthy:
+		return "its broker doesn't answer", true
+	case time.Duration(b.Status.Unlinked)*time.Millisecond > limit && o.serving(o.Record.Active):
+		return "the bridge is down", true
+	}
+	return "", false
+}
+
+// lost says why the active broker has to be replaced, if so, and whether there
+// is time to do so politely.
+func (o Observation) lost(role string) (reason string, planned, ok bool) {
+	s := o.Brokers[role].Status
+	switch {
+	case o.heard(role) && s.Run == "":
+		return "broker " + s.Down, false, true
+	case o.heard(role) && s.Leaving:
+		return "pod told to end", true, true
+	case o.silent(role):
+		return "broker silent", false, true
+	}
+	return "", false, false
+}
