@@ -1,0 +1,2 @@
+// Package peertest makes agents' certificates for tests.
+package peertest
