@@ -1,0 +1,100 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/klog/v2"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// Election is one in which a process stands until its context ends.
+type Election struct {
+	// Lease is the name of the Lease, which must be there.
+	Lease string
+	// Identity tells this process from the others.
+	Identity string
+	// Duration is how long others wait for a silent leader, in whole seconds.
+	Duration time.Duration
+	// Renew is after how long a leader that can't renew gives up, less than
+	// Duration.
+	Renew time.Duration
+	// Retry is the time between tries, of which up to 2.2 times goes by; that
+	// must be less than Renew.
+	Retry time.Duration
+	// OnLead leads, and returns when its context ends, soon: the Lease is given
+	// to others only after that.
+	OnLead func(ctx context.Context)
+	// OnLeader, if not nil, is told the holder of the Lease, "" none, first and
+	// at each change. It must return at once. That a holder has fallen silent
+	// isn't told.
+	OnLeader func(identity string)
+	// OnStopped, if not nil, is called each time after OnLead has returned.
+	OnStopped func()
+}
+
+// Elect stands for election, again after each loss, until ctx ends: then it
+// gives up the Lease, if it has it, and returns nil. Where the Lease isn't
+// there or the rights to get and update it are missing, it returns an error
+// that wraps ErrNotFound or ErrForbidden; any other trouble it sits out.
+//
+// That two processes lead at once for a moment can't be excluded: what leaders
+// do must be safe without it.
+func (c *Client) Elect(ctx context.Context, e Election) error {
+	for ctx.Err() == nil {
+		if err := c.term(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// term stands once: until ctx ends, or the Lease was gained and lost.
+func (c *Client) term(ctx context.Context, e Election) error {
+	ctx, stop := context.WithCancel(klog.NewContext(ctx, logr.Discard()))
+	defer stop()
+	l := &lock{client: c, e: e, stop: stop, returned: make(chan struct{})}
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock: l, LeaseDuration: e.Duration, RenewDeadline: e.Renew, RetryPeriod: e.Retry,
+		ReleaseOnCancel: true, Name: e.Lease,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(ctx context.Context) {
+				defer close(l.returned)
+				e.OnLead(ctx)
+			},
+			OnStoppedLeading: func() {}, // called by those too that never led
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("standing for election by the Lease %q: %w", e.Lease, err)
+	}
+	elector.Run(ctx)
+	if l.led {
+		<-l.returned
+		if e.OnStopped != nil {
+			e.OnStopped()
+		}
+	}
+	switch {
+	case errors.Is(l.err, ErrNotFound):
+		return fault.Hint(l.err, "apply the rendered manifests again: they have the Lease")
+	case errors.Is(l.err, ErrForbidden):
+		return fault.Hint(l.err, "apply the rendered manifests again: they have the Role")
+	}
+	return nil
+}
+
+// Leader returns the holder of the Lease, "" where nobody has it. A holder may
+// have fallen silent.
+func (c *Client) Leader(ctx context.Context, lease string) (string, error) {
+	l, err := c.lease(ctx, lease)
+	if err != nil || l.Spec.HolderIdentity == nil {
+		return "", err
+	}
+	return *l.Spec.HolderIdentity, nil
+}
