@@ -72,10 +72,10 @@ func (c *Cluster) addons(ctx context.Context) error {
 	if _, err := c.Apply(ctx, all.String()); err != nil {
 		return err
 	}
-	if c.places[Outside].pid == 0 {
+	if c.place(Outside).pid == 0 {
 		return nil
 	}
-	return c.daemon(c.places[Outside], "dns", c.path("bin", "inside"), "dns", "--kubeconfig", c.kubeconfigOf("dns"),
+	return c.daemon(c.place(Outside), "dns", c.path("bin", "inside"), "dns", "--kubeconfig", c.kubeconfigOf("dns"),
 		"--listen", outsideIP+":53", "--domain", Domain, "--router", outsideIP)
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
@@ -56,6 +57,8 @@ type Cluster struct {
 	Binaries string `json:"binaries"`
 	// Nodes are the nodes' names: n1, n2 and so on.
 	Nodes []string `json:"nodes"`
+	// Clients are the addresses of the places that Client made, by name.
+	Clients map[string]string `json:"clients,omitempty"`
 	// Reason is why there are no nodes though some were asked for.
 	Reason string `json:"reason,omitempty"`
 	// Server is the API server's URL, as it is reached from the machine.
@@ -66,6 +69,8 @@ type Cluster struct {
 	record *machine.Record
 	owner  *os.File // the watch waits for its end
 	grace  time.Duration
+
+	mu     sync.RWMutex // guards what follows, and Clients
 	places map[string]place
 }
 

@@ -51,20 +51,23 @@ type control struct {
 	api, etcd, peers, manager, scheduling int
 }
 
+// outsideControl are those where there are nodes.
+var outsideControl = control{"0.0.0.0", outsideIP, apiPort, 2379, 2380, 10257, 10259}
+
 // startControl starts the control plane and returns when it answers: in a place
 // of its own, or, where there are no nodes for lack of privileges, on loopback.
 func (c *Cluster) startControl(ctx context.Context) error {
 	if err := os.MkdirAll(c.path(Outside), 0o755); err != nil {
 		return fmt.Errorf("making the control plane's folder: %w", err)
 	}
-	a := control{"0.0.0.0", outsideIP, apiPort, 2379, 2380, 10257, 10259}
+	a := outsideControl
 	if os.Geteuid() != 0 || c.Reason != "" {
 		ports, err := freePorts(5)
 		if err != nil {
 			return err
 		}
 		a = control{"127.0.0.1", "127.0.0.1", ports[0], ports[1], ports[2], ports[3], ports[4]}
-		c.places[Outside] = place{name: Outside}
+		c.setPlace(place{name: Outside})
 		c.Server = "https://127.0.0.1:" + strconv.Itoa(a.api)
 	} else if err := c.outside(ctx); err != nil {
 		return err
@@ -72,7 +75,7 @@ func (c *Cluster) startControl(ctx context.Context) error {
 	if err := c.credentials(fmt.Sprintf("https://%s:%d", a.advertise, a.api)); err != nil {
 		return err
 	}
-	p := c.places[Outside]
+	p := c.place(Outside)
 	err := errors.Join(
 		c.daemon(p, "etcd", c.etcd(a)...),
 		c.daemon(p, "kube-apiserver", c.apiserver(a)...),
@@ -176,7 +179,7 @@ func (c *Cluster) ready(ctx context.Context) error {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 	defer client.CloseIdleConnections()
 	return c.poll(ctx, "the API server to answer", func() (bool, error) {
-		if err := c.alive(c.places[Outside], "etcd", "kube-apiserver"); err != nil {
+		if err := c.alive(c.place(Outside), "etcd", "kube-apiserver"); err != nil {
 			return false, err
 		}
 		r, err := client.Get(c.Server + "/readyz") // open to anybody

@@ -15,6 +15,14 @@
 // the router listens; its resolver knows the names of Services and Routes. None
 // of it is visible to the machine's own network, nor to another cluster's.
 //
+// Client adds places for clients, 10.88.77.101 and on: no nodes, but with a
+// kube-proxy. Names of Services and their pods are answered for from Outside,
+// to pods too; a node that is cut off gets no answers.
+//
+// What a test can break, and mend: a cable (Unplug, Plug), one way of it (Block,
+// Unblock), a share of its packets (Lose), the API server (StopAPI, StartAPI),
+// and the power of nodes (PowerOff, PowerOn). Down undoes all of it.
+//
 // Nothing is fetched while a cluster comes up, except Go modules that aren't in
 // the module cache. NetworkPolicies are accepted but not enforced.
 package cluster

@@ -27,7 +27,7 @@ func (c *Cluster) Load(ctx context.Context, archive string, names ...string) err
 }
 
 func (c *Cluster) load(ctx context.Context, node, archive string, names ...string) error {
-	p := c.places[node]
+	p := c.place(node)
 	out, err := output(p.ctr(ctx, c, "images", "import", archive))
 	if err != nil {
 		return fmt.Errorf("loading %q into %s: %w", archive, node, err)

@@ -32,7 +32,8 @@ func nodePods(i int) string { return fmt.Sprintf("10.244.%d.0/24", 1+i) }
 // link is the name, Outside, of the cable to a node.
 func link(node string) string { return "to-" + node }
 
-// Address is the address of a node, or of Outside; "" where there is no such.
+// Address is the address of a node, of a place for clients, or of Outside; ""
+// where there is no such.
 func (c *Cluster) Address(where string) string {
 	if where == Outside {
 		return outsideIP
@@ -42,12 +43,14 @@ func (c *Cluster) Address(where string) string {
 			return nodeIP(i)
 		}
 	}
-	return ""
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.Clients[where]
 }
 
 // bridge makes what the nodes get plugged into.
 func (c *Cluster) bridge(ctx context.Context) error {
-	return c.places[Outside].ip(ctx,
+	return c.place(Outside).ip(ctx,
 		"link add "+bridge+" type bridge",
 		"addr add "+outsideIP+nodeMask+" dev "+bridge,
 		"link set "+bridge+" up")
@@ -55,30 +58,36 @@ func (c *Cluster) bridge(ctx context.Context) error {
 
 // plug connects the ith node and routes its pods, to it and from it.
 func (c *Cluster) plug(ctx context.Context, i int) error {
-	outside, node := c.places[Outside], c.places[c.Nodes[i]]
-	err := outside.ip(ctx,
-		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", link(node.name), node.pid),
-		fmt.Sprintf("link set %s master %s up", link(node.name), bridge))
+	node := c.place(c.Nodes[i])
+	if err := c.cable(ctx, node, nodeIP(i), c.Nodes[i]); err != nil {
+		return err
+	}
+	if err := c.place(Outside).ip(ctx, "route replace "+nodePods(i)+" via "+nodeIP(i)); err != nil {
+		return err
+	}
+	return node.forward(ctx)
+}
+
+// cable connects a place to the bridge and leads what it sends to pods to their
+// nodes, but for those of the node own, which are in it.
+func (c *Cluster) cable(ctx context.Context, p place, address, own string) error {
+	err := c.place(Outside).ip(ctx,
+		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", link(p.name), p.pid),
+		fmt.Sprintf("link set %s master %s up", link(p.name), bridge))
 	if err != nil {
 		return err
 	}
 	lines := []string{
 		"link set eth0 up",
-		"addr add " + nodeIP(i) + nodeMask + " dev eth0",
+		"addr add " + address + nodeMask + " dev eth0",
 		"route add default via " + outsideIP,
 	}
-	for other := range c.Nodes {
-		if other != i {
-			lines = append(lines, "route add "+nodePods(other)+" via "+nodeIP(other))
+	for i, name := range c.Nodes {
+		if name != own {
+			lines = append(lines, "route add "+nodePods(i)+" via "+nodeIP(i))
 		}
 	}
-	if err := node.ip(ctx, lines...); err != nil {
-		return err
-	}
-	if err := outside.ip(ctx, "route replace "+nodePods(i)+" via "+nodeIP(i)); err != nil {
-		return err
-	}
-	return node.forward(ctx)
+	return p.ip(ctx, lines...)
 }
 
 // forward lets p pass on packets that aren't for itself.
@@ -99,18 +108,18 @@ func (p place) ip(ctx context.Context, lines ...string) error {
 
 // Unplug takes a node's cable out: it goes on running, but nobody hears of it.
 func (c *Cluster) Unplug(ctx context.Context, node string) error {
-	return c.places[Outside].ip(ctx, "link set "+link(node)+" down")
+	return c.place(Outside).ip(ctx, "link set "+link(node)+" down")
 }
 
 // Plug puts a node's cable back in.
 func (c *Cluster) Plug(ctx context.Context, node string) error {
-	return c.places[Outside].ip(ctx, "link set "+link(node)+" up")
+	return c.place(Outside).ip(ctx, "link set "+link(node)+" up")
 }
 
 // Route has all that is sent to an address from Outside go through a node, as a
 // load balancer would that announces it from there.
 func (c *Cluster) Route(ctx context.Context, address, node string) error {
-	return c.places[Outside].ip(ctx, "route replace "+address+" via "+c.Address(node))
+	return c.place(Outside).ip(ctx, "route replace "+address+" via "+c.Address(node))
 }
 
 // loopback opens a listener on a free port of the machine's loopback address.

@@ -45,7 +45,7 @@ func (c *Cluster) nodesReady(ctx context.Context) error {
 	}
 	return c.poll(ctx, "all nodes to be Ready", func() (bool, error) {
 		for _, node := range c.Nodes {
-			if err := c.alive(c.places[node], "containerd", "kubelet", "kube-proxy"); err != nil {
+			if err := c.alive(c.place(node), "containerd", "kubelet", "kube-proxy"); err != nil {
 				return false, err
 			}
 		}
@@ -56,7 +56,7 @@ func (c *Cluster) nodesReady(ctx context.Context) error {
 
 func (c *Cluster) startNode(ctx context.Context, i int) error {
 	name := c.Nodes[i]
-	p := c.places[name]
+	p := c.place(name)
 	if err := c.plug(ctx, i); err != nil {
 		return err
 	}

@@ -32,6 +32,19 @@ type place struct {
 // placePrefix marks, in the record, the first process of a place.
 const placePrefix = "place "
 
+// place returns the place of that name; the zero value where there is none.
+func (c *Cluster) place(name string) place {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.places[name]
+}
+
+func (c *Cluster) setPlace(p place) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.places[p.name] = p
+}
+
 func placeName(p machine.Process) (string, bool) { return strings.CutPrefix(p.Name, placePrefix) }
 
 // newPlace makes a place. over are files to mount over others in it, as
@@ -59,7 +72,7 @@ func (c *Cluster) newPlace(ctx context.Context, name string, over ...string) (pl
 	}
 	go cmd.Wait()
 	p := place{name, cmd.Process.Pid}
-	c.places[name] = p
+	c.setPlace(p)
 	_, err = output(p.network(ctx, "ip", "link", "set", "lo", "up"))
 	return p, err
 }
@@ -80,12 +93,12 @@ func (p place) inside(args ...string) *exec.Cmd {
 	return exec.Command(args[0], args[1:]...)
 }
 
-// Enter is the command that runs others in the network of a node, or Outside,
-// with the machine's files but the place's resolver; nil where there is no such
+// Enter is the command that runs others in the network of a node, of a place
+// for clients, or Outside, with the machine's files but the place's resolver; nil where there is no such
 // place. dir is the folder to run them in; "" is the root.
 func (c *Cluster) Enter(where, dir string) []string {
-	p, ok := c.places[where]
-	if !ok || p.pid == 0 {
+	p := c.place(where)
+	if p.pid == 0 {
 		return nil
 	}
 	enter := []string{"nsenter", "--target", strconv.Itoa(p.pid), "--net", "--mount"}

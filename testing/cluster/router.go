@@ -9,7 +9,7 @@ const RouteDomain = "apps.cluster.test"
 // TLS to the pods of passthrough Routes, by the name in the handshake. It may be
 // called once.
 func (c *Cluster) Router() error {
-	p := c.places[Outside]
+	p := c.place(Outside)
 	if p.pid == 0 {
 		return errors.New("starting the router: the cluster has no network of its own")
 	}

@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mosqbuild/mosqbuild/testing/cluster/machine"
+)
+
+// apiServer is the API server's name among the programs.
+const apiServer = "kube-apiserver"
+
+// StopAPI kills the API server, as by SIGKILL; its store stays. The error is
+// ErrNoNodes where it runs on the machine's own loopback.
+func (c *Cluster) StopAPI(ctx context.Context) error {
+	p := c.place(Outside)
+	if p.pid == 0 {
+		return fmt.Errorf("stopping the API server: %w", ErrNoNodes)
+	}
+	var killed []int
+	for _, door := range c.record.Named(apiServer + " " + Outside) {
+		killed = append(killed, children(door)...)
+	}
+	if len(killed) == 0 {
+		return errors.New("stopping the API server: it doesn't run")
+	}
+	for _, pid := range killed {
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+			return fmt.Errorf("stopping the API server: %w", err)
+		}
+	}
+	return c.poll(ctx, "the API server's end", func() (bool, error) {
+		return !c.running(apiServer + " " + Outside), nil
+	})
+}
+
+// StartAPI starts the API server that StopAPI killed, and returns when it
+// answers.
+func (c *Cluster) StartAPI(ctx context.Context) error {
+	if err := c.daemon(c.place(Outside), apiServer, c.apiserver(outsideControl)...); err != nil {
+		return err
+	}
+	return c.ready(ctx)
+}
+
+// children are the processes that p, which entered a place for the sake of
+// them, has started there.
+func children(p machine.Process) []int {
+	if !p.Alive() {
+		return nil
+	}
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", p.PID))
+	var pids []int
+	for field := range strings.FieldsSeq(string(data)) {
+		if pid, err := strconv.Atoi(field); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
