@@ -187,6 +187,14 @@ func (a *app) sources(cfg config.Config, o buildOptions) (packages.Options, erro
 	return from, nil
 }
 
+// agentName is localName for the agents' image.
+func agentName(cfg config.Config) string {
+	if cfg.Image.Agent != "" {
+		return cfg.Image.Agent
+	}
+	return image.AgentReference(localName(cfg))
+}
+
 // localName is the image's name where none was given: as podman names what it
 // built itself.
 func localName(cfg config.Config) string {

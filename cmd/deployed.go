@@ -9,6 +9,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/openshift"
 )
 
 // apply returns cfg with the flags over it, checked as the file would be.
@@ -24,35 +25,65 @@ func (o renderOptions) apply(cfg config.Config) (config.Config, error) {
 		errs = append(errs, p)
 	}
 	errs = append(errs, image.CheckPullable(cmp.Or(o.Image, localName(cfg))))
+	if cfg.Deploy.Profile == config.ProfileHA {
+		errs = append(errs, image.CheckPullable(o.agent(cfg)))
+	}
 	return cfg, fault.With(fault.Usage, errors.Join(errs...))
 }
 
-// deployed returns the reference of the image that a cluster should run, and
-// the broker's version where it is the image last built. The configured
-// reference gets that image's digest, as it is after a push there, so that the
-// manifests mean one image for good; one that was given stays as it is.
-func (a *app) deployed(cfg config.Config, given string) (ref, version string, err error) {
-	ref = cmp.Or(given, localName(cfg))
-	if given == "" && cfg.Image.Reference == "" {
-		a.note("no cluster can pull %s: give --image, or set image.reference in mosqbuild.yaml", ref)
-		return ref, "", nil
+// agent is the reference of the agents' image, unless the one last built adds
+// a digest: as configured, or what goes with the broker's.
+func (o renderOptions) agent(cfg config.Config) string {
+	if o.Image != "" && cfg.Image.Agent == "" {
+		return cmp.Or(o.AgentImage, image.AgentReference(o.Image))
 	}
-	img, err := image.Open(a.state().Image())
+	return cmp.Or(o.AgentImage, agentName(cfg))
+}
+
+// images puts what a cluster should run into to.
+func (a *app) images(cfg config.Config, o renderOptions, to *openshift.Options) (err error) {
+	ref := cmp.Or(o.Image, localName(cfg))
+	if o.Image == "" && cfg.Image.Reference == "" {
+		a.note("no cluster can pull %s: give --image, or set image.reference in mosqbuild.yaml", ref)
+		to.Image = ref
+	} else if to.Image, to.Version, err = deployed(a.state().Image(), ref, o.Image != ""); err != nil {
+		return err
+	}
+	if cfg.Deploy.Profile != config.ProfileHA {
+		return nil
+	}
+	ref = o.agent(cfg)
+	if o.AgentImage == "" && o.Image == "" && cfg.Image.Agent == "" && cfg.Image.Reference == "" {
+		a.note("no cluster can pull %s: give --agent-image, or set image.agent in mosqbuild.yaml", ref)
+		to.AgentImage = ref
+		return nil
+	}
+	to.AgentImage, _, err = deployed(a.state().AgentImage(), ref, o.AgentImage != "")
+	return err
+}
+
+// deployed returns the reference of an image that a cluster should run, and
+// its version where it is the image last built, which is in the folder last.
+// The configured reference gets that image's digest, as it is after a push
+// there, so that the manifests mean one image for good; one that was given
+// stays as it is.
+func deployed(last, ref string, given bool) (pulled, version string, err error) {
+	img, err := image.Open(last)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ref, "", nil
 	}
 	if err != nil {
 		return "", "", err
 	}
-	last, err := pushedDigest(img, ref)
+	pushed, err := pushedDigest(img, ref)
 	if err != nil {
 		return "", "", err
 	}
 	_, digest, pinned := strings.Cut(ref, "@")
 	switch {
-	case !pinned && given == "":
-		ref += "@" + last
-	case digest != last:
+	case !pinned && !given:
+		ref += "@" + pushed
+	case digest != pushed:
 		return ref, "", nil
 	}
 	cf, err := img.ConfigFile()

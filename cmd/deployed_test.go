@@ -11,6 +11,7 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/image"
+	"github.com/mosqbuild/mosqbuild/openshift"
 )
 
 // newest returns an app whose state folder holds an image of version 2.0.21,
@@ -57,23 +58,50 @@ func TestDeployed(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := config.Default()
 			cfg.Image.Reference = tc.configured
-			ref, version, err := a.deployed(cfg, tc.given)
-			if err != nil || ref != tc.ref || version != tc.version {
-				t.Errorf("%q, %q, %v; want %q, %q", ref, version, err, tc.ref, tc.version)
+			var to openshift.Options
+			if err := a.images(cfg, renderOptions{Image: tc.given}, &to); err != nil || to.Image != tc.ref || to.Version != tc.version {
+				t.Errorf("%q, %q, %v; want %q, %q", to.Image, to.Version, err, tc.ref, tc.version)
 			}
 		})
 	}
 	if stderr.Len() > 0 {
 		t.Errorf("there is nothing to say, but it said %q", stderr)
 	}
-	ref, _, err := a.deployed(config.Default(), "")
-	if err != nil || ref != "localhost/mosquitto:latest" || !strings.Contains(stderr.String(), "--image") {
-		t.Errorf("no image named: %q, %v, and on stderr %q", ref, err, stderr)
+	var to openshift.Options
+	if err := a.images(config.Default(), renderOptions{}, &to); err != nil || to.Image != "localhost/mosquitto:latest" || !strings.Contains(stderr.String(), "--image") {
+		t.Errorf("no image named: %+v, %v, and on stderr %q", to, err, stderr)
 	}
 	empty := &app{Err: stderr, State: t.TempDir()}
 	cfg := config.Default()
 	cfg.Image.Reference = "quay.example/m:1"
-	if ref, version, err := empty.deployed(cfg, ""); err != nil || ref != cfg.Image.Reference || version != "" {
-		t.Errorf("nothing built: %q, %q, %v", ref, version, err)
+	if err := empty.images(cfg, renderOptions{}, &to); err != nil || to.Image != cfg.Image.Reference || to.Version != "" {
+		t.Errorf("nothing built: %+v, %v", to, err)
+	}
+}
+
+// Where nothing else is said, the agents' image goes with the broker's.
+func TestAgentImage(t *testing.T) {
+	a, stderr, _ := newest(t)
+	for _, tc := range []struct{ name, reference, agent, image, given, want string }{
+		{"with the reference", "quay.example/m:1", "", "", "", "quay.example/m-agent:1"},
+		{"with the image", "quay.example/m:1", "", "r.example:5000/m@sha256:" + strings.Repeat("0", 64), "", "r.example:5000/m-agent"},
+		{"configured", "quay.example/m:1", "quay.example/other:2", "r.example/m:1", "", "quay.example/other:2"},
+		{"given", "quay.example/m:1", "quay.example/other:2", "r.example/m:1", "r.example/a:3", "r.example/a:3"},
+	} {
+		cfg := config.Default()
+		cfg.Deploy.Profile, cfg.Image.Reference, cfg.Image.Agent = config.ProfileHA, tc.reference, tc.agent
+		var to openshift.Options
+		if err := a.images(cfg, renderOptions{Image: tc.image, AgentImage: tc.given}, &to); err != nil || to.AgentImage != tc.want {
+			t.Errorf("%s: %q, %v; want %q", tc.name, to.AgentImage, err, tc.want)
+		}
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("there is nothing to say, but it said %q", stderr)
+	}
+	cfg := config.Default()
+	cfg.Deploy.Profile = config.ProfileHA
+	var to openshift.Options
+	if err := a.images(cfg, renderOptions{}, &to); err != nil || to.AgentImage != "localhost/mosquitto-agent:latest" || !strings.Contains(stderr.String(), "--agent-image") {
+		t.Errorf("no image named: %+v, %v, and on stderr %q", to, err, stderr)
 	}
 }

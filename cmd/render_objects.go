@@ -12,7 +12,8 @@ import (
 // renderOptions are the flags of every command that renders the objects; what
 // is empty is the configuration's.
 type renderOptions struct {
-	Name, Namespace, Image, Host  string
+	Name, Namespace, Host         string
+	Image, AgentImage             string
 	PullSecret, Profile           string
 	CreateNamespace, TraefikPorts bool
 }
@@ -23,6 +24,7 @@ func (o *renderOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.Name, "name", "", "`name` of the objects")
 	f.StringVarP(&o.Namespace, "namespace", "n", "", "`namespace` written into each object (default: the one that oc works in)")
 	f.StringVar(&o.Image, "image", "", "image `reference`, best as \"mosqbuild image push\" prints it")
+	f.StringVar(&o.AgentImage, "agent-image", "", "`reference` of the agents' image for the profile ha (default: that of the image, with -agent behind its name)")
 	f.StringVar(&o.Host, "host", "", "host `name` that clients outside use (default: the router chooses the Route's)")
 	f.StringVar(&o.PullSecret, "pull-secret", "", "`name` of the Secret to pull the image with")
 	f.StringVar(&o.Profile, "profile", "", "openshift, loadbalancer or ha (default: deploy.profile of mosqbuild.yaml)")
@@ -33,7 +35,6 @@ func (o *renderOptions) flags(c *cobra.Command) {
 // rendered are the objects, and what they were rendered from.
 type rendered struct {
 	Config  config.Config
-	Image   string
 	Options openshift.Options
 	Objects []openshift.Object
 }
@@ -49,10 +50,9 @@ func (a *app) rendered(o renderOptions) (r rendered, err error) {
 		return r, err
 	}
 	r.Options = openshift.Options{CreateNamespace: o.CreateNamespace, TraefikPorts: o.TraefikPorts}
-	if r.Options.Image, r.Options.Version, err = a.deployed(r.Config, o.Image); err != nil {
+	if err := a.images(r.Config, o, &r.Options); err != nil {
 		return r, err
 	}
-	r.Image = r.Options.Image
 	if err := openshift.Check(r.Config, r.Options); err != nil { // before anything is made
 		return r, fault.With(fault.Usage, err)
 	}

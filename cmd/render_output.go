@@ -55,7 +55,11 @@ func (a *app) write(r rendered, to output) error {
 		return a.writeTemplate(r)
 	}
 	dir := strings.TrimPrefix(to.Format, formatKustomize)
-	if err := openshift.WriteKustomize(dir, r.Objects, r.values(), to.Force); err != nil {
+	values, err := r.values()
+	if err != nil {
+		return err
+	}
+	if err := openshift.WriteKustomize(dir, r.Objects, values, to.Force); err != nil {
 		return err
 	}
 	a.progress("wrote %s; deploy it with: kubectl apply -k %s", dir, shell.Quote(filepath.Join(dir, "overlays", "dev")))
@@ -65,7 +69,11 @@ func (a *app) write(r rendered, to output) error {
 
 // writeTemplate prints a Template, and keeps apart what it must not hold.
 func (a *app) writeTemplate(r rendered) error {
-	template, parameters, err := openshift.Template(r.Objects, r.values())
+	values, err := r.values()
+	if err != nil {
+		return err
+	}
+	template, parameters, err := openshift.Template(r.Objects, values)
 	if err != nil {
 		return err
 	}
@@ -80,9 +88,10 @@ func (a *app) writeTemplate(r rendered) error {
 	return nil
 }
 
-func (r rendered) values() openshift.Values {
+func (r rendered) values() (openshift.Values, error) {
+	memory, err := openshift.Memory(r.Config)
 	return openshift.Values{
 		Name: r.Config.Name, Namespace: r.Config.Deploy.Namespace, Host: r.Config.Deploy.Host,
-		Image: r.Image, Memory: r.Config.Deploy.Memory,
-	}
+		Image: r.Options.Image, AgentImage: r.Options.AgentImage, Memory: memory,
+	}, err
 }

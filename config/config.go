@@ -30,6 +30,9 @@ type Config struct {
 type Image struct {
 	// Reference is the image's name in a registry, with or without tag.
 	Reference string `yaml:"reference"`
+	// Agent is the same of the image of the agents, which the profile ha needs.
+	// Default: Reference with "-agent" behind the repository's name.
+	Agent string `yaml:"agent"`
 	// Repositories are apk repositories: http(s) URLs or folders.
 	Repositories []string `yaml:"repositories"`
 	// Keys are files of public keys (PEM) trusted besides Alpine's own.

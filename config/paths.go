@@ -8,8 +8,13 @@ const (
 	PortBridge = 8884
 )
 
-// BridgeListener is the name of that listener.
-const BridgeListener = "bridge"
+// Names of the ports of a pair that are nobody's but its own: that listener,
+// and the agents' PortGuard and PortHealth.
+const (
+	BridgeListener = "bridge"
+	GuardListener  = "guard"
+	HealthListener = "health"
+)
 
 // The brokers of a pair, and the label that tells them apart. Clients are
 // switched by this label in their Service's selector.

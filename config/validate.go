@@ -17,8 +17,11 @@ var (
 	keyTypes   = []string{"ecdsa-p256", "rsa:2048", "rsa:3072", "rsa:4096"}
 )
 
-// maxName leaves room for "-tls" and "-auth" in a Service's 63 bytes.
-const maxName = 63 - len("-auth")
+// maxLabel is how long a Service's name may be.
+const maxLabel = 63
+
+// maxName leaves room for "-tls" and "-auth" in it.
+const maxName = maxLabel - len("-auth")
 
 // maxID is the largest uid and gid that Kubernetes takes.
 const maxID = 1<<31 - 1
@@ -64,9 +67,12 @@ func (c Config) checkPair(v *problems) {
 	if c.Deploy.Profile != ProfileHA {
 		return
 	}
+	longest := Agent{Name: c.Name}.Guards(RoleSecondary)
+	v.check(len(longest) <= maxLabel, "name", "%q is too long under the profile %s: the Service %s would have %d bytes, of at most %d", c.Name, ProfileHA, longest, len(longest), maxLabel)
 	for i, l := range c.Listeners {
-		v.check(l.Name != BridgeListener, fmt.Sprintf("listeners[%d].name", i), "%q is the bridge's own listener under the profile %s", l.Name, ProfileHA)
-		own := slices.Contains([]int{PortBridge, PortBridgeGate, PortGuard, PortHealth}, l.Port)
+		own := slices.Contains([]string{BridgeListener, GuardListener, HealthListener}, l.Name)
+		v.check(!own, fmt.Sprintf("listeners[%d].name", i), "%q is the bridge's or the agents' own port under the profile %s", l.Name, ProfileHA)
+		own = slices.Contains([]int{PortBridge, PortBridgeGate, PortGuard, PortHealth}, l.Port)
 		v.check(!own, fmt.Sprintf("listeners[%d].port", i), "%d is the bridge's or the agents' own port under the profile %s", l.Port, ProfileHA)
 	}
 	for i, u := range c.Users {

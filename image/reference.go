@@ -75,6 +75,18 @@ func repositoryName(t name.Tag) string {
 	return s
 }
 
+// AgentReference returns the name of the agents' image that goes with a broker's
+// image ref: that with "-agent" behind the repository's name, with the same tag
+// and without the digest.
+func AgentReference(ref string) string {
+	ref, _, _ = strings.Cut(ref, "@")
+	var tag string
+	if i := strings.LastIndex(ref, ":"); i > strings.LastIndex(ref, "/") {
+		ref, tag = ref[:i], ref[i:]
+	}
+	return ref + "-agent" + tag
+}
+
 // IsLoopback says whether ref's registry is on this machine, by its literal
 // name alone: localhost, 127.0.0.0/8 or ::1. No name is looked up, since what
 // it means can change between the question and the push.

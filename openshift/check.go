@@ -28,7 +28,7 @@ func check(cfg config.Config, o Options) error {
 	}
 	names := []string{tlsName(cfg.Name), authName(cfg.Name)}
 	if cfg.Deploy.Profile == config.ProfileHA {
-		names = append(names, cfg.Broker(config.RoleSecondary))
+		names = append(names, cfg.Agent(nil).Guards(config.RoleSecondary))
 	}
 	for _, name := range names {
 		refuse("name", name, validation.IsDNS1035Label(name))
@@ -66,6 +66,9 @@ func checkPair(cfg config.Config, o Options) []error {
 		return nil
 	}
 	var errs []error
+	if o.AgentImage == "" {
+		errs = append(errs, errors.New("no image of the agents is named"))
+	}
 	if cfg.Deploy.Namespace == "" {
 		errs = append(errs, fmt.Errorf("the profile %s needs deploy.namespace, or --namespace: a RoleBinding names that of its ServiceAccount", config.ProfileHA))
 	}

@@ -48,7 +48,7 @@ func (d objects) deployment() (*appsv1.Deployment, error) {
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{
 					Labels:      labels,
-					Annotations: map[string]string{annotationChecksum: checksum(d.volumes)},
+					Annotations: map[string]string{annotationChecksum: checksum(append(slices.Clip(d.volumes), d.agent...))},
 				},
 				Spec: pod,
 			},
@@ -58,9 +58,9 @@ func (d objects) deployment() (*appsv1.Deployment, error) {
 
 // container is the broker's, without its mounts.
 func (d objects) container() (corev1.Container, error) {
-	memory, err := resource.ParseQuantity(d.cfg.Deploy.Memory)
+	memory, err := d.memory()
 	if err != nil {
-		return corev1.Container{}, fmt.Errorf("reading the memory limit %q: %w", d.cfg.Deploy.Memory, err)
+		return corev1.Container{}, err
 	}
 	c := corev1.Container{
 		Name:  container,
@@ -76,17 +76,34 @@ func (d objects) container() (corev1.Container, error) {
 			Requests: resources(cpuRequest, memory, diskRequest),
 			Limits:   resources(cpuLimit, memory, diskLimit),
 		},
-		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: new(false),
-			ReadOnlyRootFilesystem:   new(true),
-			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		},
+		SecurityContext: restricted(),
 	}
 	for _, l := range d.listeners() {
 		c.Ports = append(c.Ports, corev1.ContainerPort{Name: l.Name, ContainerPort: int32(l.Port), Protocol: corev1.ProtocolTCP})
 	}
 	c.StartupProbe, c.ReadinessProbe, c.LivenessProbe = d.probes()
 	return c, nil
+}
+
+// restricted is what the restricted profile lets a container have: nothing.
+func restricted() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: new(false),
+		ReadOnlyRootFilesystem:   new(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+}
+
+// memory is what the broker's container may take.
+func (d objects) memory() (resource.Quantity, error) {
+	q, err := resource.ParseQuantity(d.cfg.Deploy.Memory)
+	if err != nil {
+		return q, fmt.Errorf("reading the memory limit %q: %w", d.cfg.Deploy.Memory, err)
+	}
+	if d.pair() {
+		q.Add(resource.MustParse(guardMemory))
+	}
+	return q, nil
 }
 
 // listeners are the ports that the broker opens.

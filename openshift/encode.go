@@ -97,6 +97,9 @@ func prune(object map[string]any) {
 	if !ok {
 		return
 	}
+	if len(spec) == 0 {
+		delete(object, "spec") // a Lease's
+	}
 	if template, ok := spec["template"].(map[string]any); ok {
 		prune(template)
 	}

@@ -14,14 +14,18 @@ import (
 
 const image = "registry.example/mosquitto@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
+const agentImage = "registry.example/mosquitto-agent@sha256:1111111111111111111111111111111111111111111111111111111111111111"
+
 // secrets are stand-ins: nothing reads them but the test.
 var secrets = files.Secrets{
 	CA: []byte("certificate of the CA\n"), Cert: []byte("server certificate\n"), Key: []byte("server key\n"),
 	Passwd: []byte("admin:a hash\n"), Health: []byte("-u health\n-P a password\n"),
+	Guard: []byte("-u guard\n-P another\n"),
 	Bridge: files.Bridge{
 		CA:     []byte("certificate of the bridge's CA\n"),
 		Server: certs.Pair{Cert: []byte("primary's certificate\n"), Key: []byte("primary's key\n")},
 		Client: certs.Pair{Cert: []byte("secondary's certificate\n"), Key: []byte("secondary's key\n")},
+		Agent:  certs.Pair{Cert: []byte("agents' certificate\n"), Key: []byte("agents' key\n")},
 	},
 }
 
@@ -66,7 +70,7 @@ func profiles() map[string]config.Config {
 // options are those of the golden files.
 func options(cfg config.Config) openshift.Options {
 	return openshift.Options{
-		Image: image, Version: "2.0.22",
+		Image: image, AgentImage: agentImage, Version: "2.0.22",
 		CreateNamespace: cfg.Deploy.PullSecret != "",
 		TraefikPorts:    cfg.Deploy.Ingress == config.IngressTraefik,
 	}

@@ -17,7 +17,8 @@ var routerLabels = []map[string]string{
 }
 
 // networkPolicy lets in whom the profile means to serve, and none to a port that
-// is no listener's. The probes come from within the pod.
+// is no listener's. The probes come from within the pod, or from its node, which
+// no policy keeps out; the controllers' come the clients' way.
 func (d objects) networkPolicy() *networkingv1.NetworkPolicy {
 	namespace := []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}
 	every := policyPorts(d.cfg.Listeners)
@@ -34,6 +35,7 @@ func (d objects) networkPolicy() *networkingv1.NetworkPolicy {
 		bridge := []config.Listener{{Name: config.BridgeListener, Port: config.PortBridge}}
 		brokers := []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: d.selector()}}}
 		rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: brokers, Ports: policyPorts(bridge)})
+		rules = append(rules, d.agentRules()...)
 	}
 	return &networkingv1.NetworkPolicy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
@@ -42,6 +44,32 @@ func (d objects) networkPolicy() *networkingv1.NetworkPolicy {
 			PodSelector: metav1.LabelSelector{MatchLabels: d.selector()},
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
 			Ingress:     rules,
+		},
+	}
+}
+
+// agentRules let agents of the same pair talk, and anybody read their metrics,
+// in which there is nothing secret: who collects them is in another namespace.
+func (d objects) agentRules() []networkingv1.NetworkPolicyIngressRule {
+	var agents []networkingv1.NetworkPolicyPeer
+	for _, labels := range []map[string]string{d.as("").selector(), d.agentLabels()} {
+		agents = append(agents, networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{MatchLabels: labels}})
+	}
+	return []networkingv1.NetworkPolicyIngressRule{
+		{From: agents, Ports: policyPorts([]config.Listener{{Port: config.PortGuard}})},
+		{Ports: policyPorts([]config.Listener{{Port: config.PortHealth}})},
+	}
+}
+
+// controllersPolicy lets nobody in but agents, and those who read metrics.
+func (d objects) controllersPolicy() *networkingv1.NetworkPolicy {
+	return &networkingv1.NetworkPolicy{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
+		ObjectMeta: d.agentMeta(d.failoverName()),
+		Spec: networkingv1.NetworkPolicySpec{
+			PodSelector: metav1.LabelSelector{MatchLabels: d.agentLabels()},
+			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
+			Ingress:     d.agentRules(),
 		},
 	}
 }

@@ -14,6 +14,8 @@ import (
 type Options struct {
 	// Image is what the pod runs, best by digest: NAME@sha256:….
 	Image string
+	// AgentImage is the same of the agents, which the profile ha needs.
+	AgentImage string
 	// Version is the broker's, for the version label; "" leaves it out.
 	Version string
 	// CreateNamespace adds the Namespace, in which restricted pods alone run.
@@ -29,6 +31,7 @@ type objects struct {
 	options Options
 	role    string // of a broker of a pair, or ""
 	volumes []volume
+	agent   []volume // what the agents of a pair read
 }
 
 // Objects returns the deployment's objects, those first that others need. A
@@ -37,8 +40,10 @@ type objects struct {
 // profile can't fulfil.
 func Objects(cfg config.Config, b files.Bundle, o Options) ([]Object, error) {
 	d := objects{cfg: cfg, options: o}
-	brokers, err := d.brokers(b)
-	if err := errors.Join(err, check(cfg, o)); err != nil {
+	var err error
+	d.agent, err = d.settings(b)
+	brokers, berr := d.brokers(b)
+	if err := errors.Join(err, berr, check(cfg, o)); err != nil {
 		return nil, fmt.Errorf("rendering the objects of %q: %w", cfg.Name, err)
 	}
 	all := d.before()
@@ -49,6 +54,11 @@ func Objects(cfg config.Config, b files.Bundle, o Options) ([]Object, error) {
 				seen[v.object+v.dir] = true
 				all = append(all, d.source(v))
 			}
+		}
+	}
+	for _, v := range d.agent {
+		if !v.made {
+			all = append(all, d.source(v))
 		}
 	}
 	for _, one := range brokers {
@@ -84,7 +94,7 @@ func (d objects) brokers(b files.Bundle) ([]objects, error) {
 	var errs []error
 	for _, role := range roles {
 		vs, err := volumes(d.cfg, b, role)
-		all, errs = append(all, objects{d.cfg, d.options, role, vs}), append(errs, err)
+		all, errs = append(all, objects{d.cfg, d.options, role, vs, d.agent}), append(errs, err)
 	}
 	return all, errors.Join(errs...)
 }
@@ -94,6 +104,10 @@ func (d objects) before() []Object {
 	var all []Object
 	if d.options.CreateNamespace {
 		all = append(all, d.namespace())
+	}
+	if d.pair() {
+		all = append(all, d.access()...)
+		all = append(all, d.lease())
 	}
 	if _, tls := d.cfg.Listener(true); tls {
 		switch d.cfg.TLS.Source {
@@ -111,8 +125,8 @@ func (d objects) around() (all []Object, err error) {
 	all = append(all, d.networkPolicy())
 	switch d.cfg.Deploy.Profile {
 	case config.ProfileHA:
-		all = append(all, d.disruptionBudget())
-		all = append(all, d.access()...)
+		all = append(all, d.controllersPolicy(), d.disruptionBudget(), d.controllersBudget())
+		all = append(all, d.controllers())
 		all = append(all, d.pairServices()...)
 		ingress, err := d.ingress()
 		if err != nil {

@@ -1,6 +1,8 @@
 package openshift
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,7 +25,7 @@ func (d objects) pod() (corev1.PodSpec, error) {
 	pod := corev1.PodSpec{
 		AutomountServiceAccountToken:  new(false),
 		EnableServiceLinks:            new(false),
-		TerminationGracePeriodSeconds: new(int64(graceSeconds)),
+		TerminationGracePeriodSeconds: new(d.grace()),
 		SecurityContext:               d.security(),
 		Affinity:                      d.affinity(),
 	}
@@ -43,7 +45,18 @@ func (d objects) pod() (corev1.PodSpec, error) {
 		pod.ImagePullSecrets = []corev1.LocalObjectReference{{Name: secret}}
 	}
 	pod.Containers = []corev1.Container{broker}
+	d.guarded(&pod)
 	return pod, nil
+}
+
+// grace is how long the pod may take to end, in seconds. An active broker of a
+// pair serves on until the other one has taken over: failover.leave, and then
+// 15 s to save what it has and to end.
+func (d objects) grace() int64 {
+	if !d.pair() {
+		return graceSeconds
+	}
+	return int64((d.cfg.Failover.Leave.Std() + 15*time.Second + time.Second - 1) / time.Second)
 }
 
 // security is the restricted profile's. Where it names no uid, gid or fsGroup,
@@ -71,9 +84,14 @@ func (d objects) affinity() *corev1.Affinity {
 	if d.role == "" {
 		return nil
 	}
+	return apart(d.as("").selector())
+}
+
+// apart keeps pods with these labels on different nodes.
+func apart(labels map[string]string) *corev1.Affinity {
 	return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
 		RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
-			LabelSelector: &metav1.LabelSelector{MatchLabels: d.as("").selector()},
+			LabelSelector: &metav1.LabelSelector{MatchLabels: labels},
 			TopologyKey:   corev1.LabelHostname,
 		}},
 	}}

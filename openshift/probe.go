@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/mosqbuild/mosqbuild/config"
 )
@@ -25,6 +26,10 @@ const (
 // period of its own: from the hang to the restart it takes at most
 // 3 × 5 s + 5 s + 5 s = 25 s, and clients are turned away after at most 13 s.
 func (d objects) probes() (startup, readiness, liveness *corev1.Probe) {
+	if d.pair() {
+		readiness, liveness = healthProbes()
+		return nil, readiness, liveness
+	}
 	probe := func(client, period, failures int32) *corev1.Probe {
 		return &corev1.Probe{
 			ProbeHandler:     corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: d.probeCommand(client)}},
@@ -37,6 +42,28 @@ func (d objects) probes() (startup, readiness, liveness *corev1.Probe) {
 	startup, readiness, liveness = probe(readySeconds, 1, 30), probe(readySeconds, 5, 2), probe(aliveSeconds, 5, 3)
 	liveness.TerminationGracePeriodSeconds = new(int64(5))
 	return startup, readiness, liveness
+}
+
+// healthProbes ask an agent, which asks the broker itself and more often: here
+// it is only said on. A broker that hangs, its guard kills; liveness is about
+// the guard alone, and so patient.
+//
+// Clients that ask for a Ready pod lose one after 3 × 1 s at most, which switches
+// nothing: the controllers do, by their own probes. A guard that hangs is
+// restarted after 6 × 5 s + 3 s, with 5 s of grace, not the pod's: long before
+// that its permit has run out.
+func healthProbes() (readiness, liveness *corev1.Probe) {
+	probe := func(path string, timeout, period, failures int32) *corev1.Probe {
+		return &corev1.Probe{
+			ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
+				Path: path, Port: intstr.FromString(config.HealthListener), Scheme: corev1.URISchemeHTTP,
+			}},
+			TimeoutSeconds: timeout, PeriodSeconds: period, FailureThreshold: failures, SuccessThreshold: 1,
+		}
+	}
+	readiness, liveness = probe("/readyz", 1, 1, 3), probe("/livez", 3, 5, 6)
+	liveness.TerminationGracePeriodSeconds = new(int64(5))
+	return readiness, liveness
 }
 
 // probeCommand logs in as the health user and waits for one message: that of a

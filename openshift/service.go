@@ -2,6 +2,7 @@ package openshift
 
 import (
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,10 +90,14 @@ func brokerPort(role string) int {
 	return 3883
 }
 
-// pairServices are the clients' Service, which starts out at the primary, and
-// one that leads to each broker for good.
+// pairServices are the clients' Service, one that leads to each broker for good,
+// and one by which agents find each broker's pod, ready or not.
+//
+// The first has no selector: that says who serves, and is the controllers'.
+// Rendered, it would switch clients back whenever the objects are applied again.
 func (d objects) pairServices() []Object {
-	clients := d.as(config.RolePrimary).service(d.cfg.Name, d.cfg.Listeners)
+	clients := d.service(d.cfg.Name, d.cfg.Listeners)
+	clients.Spec.Selector = nil
 	if d.cfg.Deploy.Ingress == config.IngressLoadBalancer {
 		clients = d.balanced(clients)
 	}
@@ -107,7 +112,19 @@ func (d objects) pairServices() []Object {
 				}
 			}
 		}
-		all = append(all, s)
+		all = append(all, s, one.guardService())
 	}
 	return all
+}
+
+// guardService leads to the pod of one broker whatever its state: agents find
+// its address by the name, and connect to the pod itself.
+func (d objects) guardService() *corev1.Service {
+	all := append(slices.Clip(d.listeners()),
+		config.Listener{Name: config.GuardListener, Port: config.PortGuard},
+		config.Listener{Name: config.HealthListener, Port: config.PortHealth})
+	s := d.service(d.cfg.Agent(nil).Guards(d.role), all)
+	s.Spec.ClusterIP = corev1.ClusterIPNone
+	s.Spec.PublishNotReadyAddresses = true
+	return s
 }

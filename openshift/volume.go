@@ -86,6 +86,10 @@ func authName(name string) string { return name + "-auth" }
 
 // source is the Secret or ConfigMap that v's files come from.
 func (d objects) source(v volume) runtime.Object {
+	meta := d.meta(v.object)
+	if v.object == d.agentName() {
+		meta = d.agentMeta(v.object)
+	}
 	if v.kind == configMap {
 		data := map[string]string{}
 		for _, f := range v.files {
@@ -93,7 +97,7 @@ func (d objects) source(v volume) runtime.Object {
 		}
 		return &corev1.ConfigMap{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-			ObjectMeta: d.meta(v.object),
+			ObjectMeta: meta,
 			Data:       data,
 		}
 	}
@@ -103,7 +107,7 @@ func (d objects) source(v volume) runtime.Object {
 	}
 	return &corev1.Secret{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: d.meta(v.object),
+		ObjectMeta: meta,
 		Type:       v.kind,
 		Data:       data,
 	}

@@ -28,7 +28,8 @@ func walk(v any, path []string, visit func(path []string, s string) string) any 
 // Values are what a deployment was rendered with, so that encoders can tell
 // which of the objects' fields follow from it.
 type Values struct {
-	Name, Namespace, Host, Image, Memory string
+	Name, Namespace, Host     string
+	Image, AgentImage, Memory string
 }
 
 // hosts are the outside names in objects: v's, and those of the Routes, which

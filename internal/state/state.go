@@ -23,6 +23,7 @@ const (
 	DirName      = ".mosqbuild"
 	certsDir     = "certs"
 	imageDir     = "image"
+	agentImage   = "image-agent"
 	clientDir    = "client"
 	healthDir    = "health"
 	agentDir     = "agent" // of a pair's agents
@@ -60,6 +61,9 @@ func (d Dir) Secrets(cfg config.Config, base string) (files.Secrets, error) {
 
 // Image returns the folder of the OCI layout that was last built.
 func (d Dir) Image() string { return filepath.Join(d.Path, imageDir) }
+
+// AgentImage returns the same of the agents' image.
+func (d Dir) AgentImage() string { return filepath.Join(d.Path, agentImage) }
 
 // Client returns the folder to name in XDG_CONFIG_HOME for mosquitto_pub and
 // mosquitto_sub to log in as the first user.
