@@ -1,0 +1,145 @@
+package failover
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+// Ports are how a controller reaches others.
+type Ports struct {
+	Store   Store
+	Elector Elector
+	Sender  Sender
+	// Guards and Probers are those of both brokers, by role.
+	Guards  map[string]Guard
+	Probers map[string]Prober
+}
+
+// Controller is one of the replicas. Use New.
+type Controller struct {
+	me       string
+	settings config.Agent
+	ports    Ports
+	log      *slog.Logger
+	view     *view
+	counts   *counts
+	holder   atomic.Pointer[string] // who leads
+	ticked   atomic.Pointer[time.Time]
+}
+
+// New returns a controller of that identity, which is the name that it has in
+// the Lease and in the record.
+func New(me string, settings config.Agent, p Ports, log *slog.Logger) *Controller {
+	now := time.Now()
+	c := &Controller{me: me, settings: settings, ports: p, log: log, view: newView(me, settings.Failover.Probe, now)}
+	c.ticked.Store(&now)
+	c.counts = newCounts(c.view, func() bool { return c.leader() != "" })
+	return c
+}
+
+// Set has the values of Metrics.
+func (c *Controller) Set() *metrics.Set { return c.counts.set }
+
+// Take keeps a vote that another controller has sent. It may be called from
+// several goroutines.
+func (c *Controller) Take(v record.Vote) { c.view.take(v, time.Now()) }
+
+// stuck is after how long a controller whose rounds don't end is of no use.
+const stuck = 10 * time.Second
+
+// Live returns why the controller should be started again, or nil.
+func (c *Controller) Live() error {
+	if time.Since(*c.ticked.Load()) > stuck {
+		return errors.New("no vote was cast for long")
+	}
+	return nil
+}
+
+// Ready returns why the controller's vote doesn't count yet, or nil.
+func (c *Controller) Ready() error {
+	if c.leader() == "" {
+		return errors.New("nobody is known to lead")
+	}
+	if now := time.Now(); len(c.view.vote(now).Silence) < len(roles) {
+		return errors.New("the brokers are not known yet")
+	}
+	return nil
+}
+
+func (c *Controller) leader() string {
+	if h := c.holder.Load(); h != nil {
+		return *h
+	}
+	return ""
+}
+
+// Run watches both brokers, and leads while elected, until ctx is done. It has
+// given up the Lease when it returns.
+func (c *Controller) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel() // the rest ends with the election
+	for _, role := range roles {
+		wg.Go(func() {
+			c.ports.Probers[role].Run(ctx, func(sent time.Time) { c.view.answered(role, sent) })
+		})
+		wg.Go(func() { c.poll(ctx, role) })
+	}
+	wg.Go(func() { c.campaign(ctx) })
+	return c.ports.Elector.Elect(ctx, c.lead, func(holder string) {
+		c.holder.Store(&holder)
+		c.log.Info("leader", "is", holder)
+		wake(c.view.news)
+	})
+}
+
+// campaign sends this controller's vote to the leader at each interval, and at
+// once when something has changed.
+func (c *Controller) campaign(ctx context.Context) {
+	p := c.settings.Failover.Probe
+	tick := time.NewTicker(p.Interval.Std())
+	defer tick.Stop()
+	said := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-c.view.news:
+		}
+		now := time.Now()
+		c.ticked.Store(&now)
+		holder := c.leader()
+		if holder == "" || holder == c.me {
+			continue
+		}
+		within, cancel := context.WithTimeout(ctx, p.Timeout.Std())
+		err := c.ports.Sender.Send(within, holder, c.view.vote(now))
+		cancel()
+		if err != nil {
+			c.counts.add(metricVoteErrors, "")
+		}
+		if said != text(err) && ctx.Err() == nil {
+			said = text(err)
+			c.log.Info("voting", "leader", holder, "ok", err == nil, "error", said)
+		}
+	}
+}
+
+// text is what to log of an error.
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

@@ -1,0 +1,192 @@
+package failover
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+// roles are those of the brokers.
+var roles = [...]string{config.RolePrimary, config.RoleSecondary}
+
+// view is what a controller knows of both brokers: what it has heard itself,
+// and what the others have told it. It may be used from several goroutines.
+type view struct {
+	me      string
+	probe   config.FailoverProbe
+	started time.Time
+	// changed and news hold a value when there is something that shouldn't
+	// wait: the one for who leads, the other for who votes.
+	changed, news chan struct{}
+
+	mu    sync.Mutex
+	sides map[string]*side
+	votes map[string]ballot
+}
+
+// side is one broker, as this controller has heard of it.
+type side struct {
+	mqtt, guard time.Time      // when the last question was sent that was answered
+	status      *record.Status // its guard's newest
+	heard       time.Time      // when status was asked for
+	seen        time.Time      // when any controller's question was last answered
+}
+
+// ballot is another controller's vote and when it came in.
+type ballot struct {
+	vote record.Vote
+	at   time.Time
+}
+
+func newView(me string, probe config.FailoverProbe, now time.Time) *view {
+	v := &view{me: me, probe: probe, started: now, votes: map[string]ballot{}, sides: map[string]*side{}}
+	v.changed, v.news = make(chan struct{}, 1), make(chan struct{}, 1)
+	for _, role := range roles {
+		v.sides[role] = &side{}
+	}
+	return v
+}
+
+// wake has whoever waits for the channel look.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// advance moves t to what is later, and tells whether that ends a silence.
+func (v *view) advance(t *time.Time, sent time.Time) bool {
+	ended := sent.Sub(*t) > 2*v.probe.Interval.Std()
+	if sent.After(*t) {
+		*t = sent
+	}
+	return ended
+}
+
+// answered takes note of a round trip that began at sent.
+func (v *view) answered(role string, sent time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.sides[role]
+	v.advance(&s.seen, sent)
+	if v.advance(&s.mqtt, sent) {
+		wake(v.changed)
+		wake(v.news)
+	}
+}
+
+// reported takes note of a guard's answer to what was sent then. Answers may
+// come in another order than they were asked for.
+func (v *view) reported(role string, st record.Status, sent time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.sides[role]
+	if v.advance(&s.guard, sent) {
+		wake(v.news)
+	}
+	old := s.status
+	switch {
+	case old == nil, old.Boot == st.Boot && st.Revision > old.Revision, old.Boot != st.Boot && sent.After(s.heard):
+		wake(v.changed)
+	case old.Boot == st.Boot && st.Revision == old.Revision && sent.After(s.heard):
+	default:
+		return
+	}
+	s.status, s.heard = &st, sent
+}
+
+// vote returns what this controller says of both brokers. It says nothing of
+// one that it may not have had the time to hear.
+func (v *view) vote(now time.Time) record.Vote {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	vote := record.Vote{Voter: v.me, Silence: map[string]int64{}, Guard: map[string]int64{}}
+	for role, s := range v.sides {
+		mqtt, ok := v.silence(s.mqtt, now)
+		guard, ok2 := v.silence(s.guard, now)
+		if ok && ok2 {
+			vote.Silence[role], vote.Guard[role] = mqtt.Milliseconds(), guard.Milliseconds()
+		}
+	}
+	return vote
+}
+
+// silence is how long there has been none since heard, and whether that means
+// anything: who has just begun to listen has heard nobody.
+func (v *view) silence(heard, now time.Time) (time.Duration, bool) {
+	if !heard.IsZero() {
+		return now.Sub(heard), true
+	}
+	d := now.Sub(v.started)
+	return d, d >= v.probe.Silence()
+}
+
+// take keeps another controller's vote, the newest alone.
+func (v *view) take(vote record.Vote, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.votes[vote.Voter] = ballot{vote, now}
+	for role, ms := range vote.Silence {
+		if s := v.sides[role]; s != nil {
+			v.advance(&s.seen, now.Add(-time.Duration(ms)*time.Millisecond))
+		}
+	}
+	wake(v.changed)
+}
+
+// brokers returns the brokers as a leader sees them, with every fresh vote,
+// and drops the stale ones.
+func (v *view) brokers(now time.Time) map[string]Broker {
+	own := v.vote(now)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	maps.DeleteFunc(v.votes, func(voter string, b ballot) bool {
+		return voter == v.me || now.Sub(b.at) > v.probe.Interval.Std()+v.probe.Timeout.Std()
+	})
+	ballots := []ballot{{own, now}}
+	for _, voter := range slices.Sorted(maps.Keys(v.votes)) {
+		ballots = append(ballots, v.votes[voter])
+	}
+	out := map[string]Broker{}
+	for role, s := range v.sides {
+		b := Broker{Status: s.status, Heard: s.heard, Seen: s.seen}
+		for _, from := range ballots {
+			mqtt, ok := from.vote.Silence[role]
+			guard, ok2 := from.vote.Guard[role]
+			if age := now.Sub(from.at); ok && ok2 {
+				b.Votes = append(b.Votes, Vote{
+					Voter: from.vote.Voter,
+					MQTT:  age + time.Duration(mqtt)*time.Millisecond,
+					Guard: age + time.Duration(guard)*time.Millisecond,
+				})
+			}
+		}
+		out[role] = b
+	}
+	return out
+}
+
+// silences is how long this controller has heard nothing from a broker and
+// from its guard.
+func (v *view) silences(role string, now time.Time) (mqtt, guard time.Duration) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	mqtt, _ = v.silence(v.sides[role].mqtt, now)
+	guard, _ = v.silence(v.sides[role].guard, now)
+	return mqtt, guard
+}
+
+// epoch is that of the record that the guard has read, as far as is known.
+func (v *view) epoch(role string) int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if s := v.sides[role].status; s != nil {
+		return s.Epoch
+	}
+	return 0
+}
