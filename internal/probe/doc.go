@@ -5,5 +5,7 @@
 //
 // It wants a broker that may be written to: its messages go to a random topic
 // below TopicPrefix, and it leaves nothing behind. What a kubelet should ask
-// of a broker every few seconds is another thing, and much less.
+// of a broker every few seconds is another thing, and much less: a Pinger's
+// answers, which also are what agents watch a broker by. Retained says what a
+// broker has retained.
 package probe
