@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net"
 
@@ -72,8 +71,6 @@ type snapshot struct {
 	subscribed, complete bool
 }
 
-var errMarker = errors.New("the marker's topic has a retained message")
-
 // step takes a packet. Once the subscription stands the marker is sent, and it
 // comes back behind all that is retained: at quality of service 0 the broker
 // keeps the order of a connection.
@@ -87,19 +84,16 @@ func (s *snapshot) step() error {
 		s.wire.publish(s.marker, []byte(s.token))
 		return s.wire.flush()
 	case m != nil:
-		return s.take(m)
+		s.take(m)
 	}
 	return nil
 }
 
-func (s *snapshot) take(m *packets.Publish) error {
+func (s *snapshot) take(m *packets.Publish) {
 	switch {
-	case m.Topic == s.marker && m.Retain:
-		return errMarker
 	case m.Topic == s.marker:
 		s.complete = string(m.Payload) == s.token
 	case m.Retain:
 		s.found[m.Topic] = sha256.Sum256(m.Payload)
 	}
-	return nil
 }
