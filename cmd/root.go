@@ -64,7 +64,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fault.With(fault.Usage, fault.Hint(err, "run: %s --help", c.CommandPath()))
 	})
-	root.AddCommand(newInit(a), newImage(a), newPackages(a), newCerts(a), newPasswd(a), newRender(a), newGraph(a), newRun(a), newProbe(a), newLint(a))
+	root.AddCommand(newInit(a), newImage(a), newPackages(a), newCerts(a), newPasswd(a), newRender(a), newGraph(a), newRun(a), newProbe(a), newFailover(a), newLint(a))
 	usageErrors(root)
 	return root
 }

@@ -1,0 +1,117 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/kube"
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+// pairOptions are the flags of all failover commands.
+type pairOptions struct {
+	Kubeconfig, Context, Namespace, Name, Format string
+}
+
+// pair is the pair of brokers that the flags name.
+type pair struct {
+	client *kube.Client
+	agent  config.Agent
+}
+
+// callTimeout bounds each call to the API server.
+const callTimeout = 10 * time.Second
+
+func (a *app) pair(o pairOptions) (*pair, error) {
+	if o.Format != "text" && o.Format != "json" {
+		return nil, fault.With(fault.Usage, fmt.Errorf("--format %q is neither text nor json", o.Format))
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Name = cmp.Or(o.Name, cfg.Name)
+	client, err := kube.Config(o.Kubeconfig, o.Context, cmp.Or(o.Namespace, cfg.Deploy.Namespace))
+	if err != nil {
+		return nil, err
+	}
+	return &pair{client, cfg.Agent(nil)}, nil
+}
+
+// read returns the clients' Service and the record in it, which there must be.
+func (p *pair) read(ctx context.Context) (kube.Service, *record.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	s, err := p.client.Service(ctx, p.agent.Name)
+	if err != nil {
+		return s, nil, p.explain("get", err)
+	}
+	r, err := record.Parse(s.Annotations[record.Annotation])
+	switch {
+	case err != nil:
+		err = fault.Hint(err, "somebody has edited it; remove the annotation from Service %s, and the leading controller puts the record back", p.agent.Name)
+	case r == nil:
+		err = fault.Hint(fmt.Errorf("service %q has no record of who serves", p.agent.Name),
+			"is it the clients' Service of the profile ha, and do its controllers run? kubectl get pods -n %s", p.client.Namespace())
+	}
+	return s, r, fault.With(fault.CheckFailed, err)
+}
+
+// annotate sets an annotation of the clients' Service, or with nil removes it.
+func (p *pair) annotate(ctx context.Context, key string, value *string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := p.client.Write(ctx, p.agent.Name, kube.Change{Annotations: map[string]*string{key: value}})
+	return p.explain("patch", err)
+}
+
+// explain says what can be done about an error of the API server's.
+func (p *pair) explain(verb string, err error) error {
+	service, namespace := "services/"+p.agent.Name, p.client.Namespace()
+	switch {
+	case errors.Is(err, kube.ErrNotFound):
+		err = fault.Hint(err, "name the pair with --namespace (now %s) and --name; kubectl get services -A lists what there is", namespace)
+	case errors.Is(err, kube.ErrForbidden):
+		err = fault.Hint(err, "you need the right to %s %s in namespace %s; ask: kubectl auth can-i %s %s -n %s", verb, service, namespace, verb, service, namespace)
+	case err != nil:
+		err = fault.Hint(err, "does the cluster answer? kubectl get --raw /readyz")
+	}
+	return fault.With(fault.Unreachable, err)
+}
+
+// wait reads the record until it is as done wants it, or the time is up.
+func (p *pair) wait(ctx context.Context, limit time.Duration, done func(*record.Record) (bool, error)) (*record.Record, error) {
+	const pause = 100 * time.Millisecond
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		_, r, err := p.read(within)
+		if err == nil {
+			var ok bool
+			if ok, err = done(r); ok || err != nil {
+				return r, err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-within.Done():
+			return nil, fault.Hint(errors.Join(fmt.Errorf("no controller has done it within %s", limit), unlessDone(err)),
+				"see whether one leads: mosqbuild failover status")
+		case <-time.After(pause):
+		}
+	}
+}
+
+// unlessDone leaves out the errors that the end of a wait makes.
+func unlessDone(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
