@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -21,7 +22,7 @@ const maxMessage = 1024
 func (c *Client) Event(ctx context.Context, s Service, kind, reason, message string) error {
 	now := time.Now().UTC()
 	if len(message) > maxMessage {
-		message = message[:maxMessage-3] + "..."
+		message = strings.ToValidUTF8(message[:maxMessage-3], "") + "..."
 	}
 	name := fmt.Sprintf("%s.%x", s.Name, now.UnixNano())
 	event := map[string]any{
