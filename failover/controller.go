@@ -40,7 +40,7 @@ type Controller struct {
 // the Lease and in the record.
 func New(me string, settings config.Agent, p Ports, log *slog.Logger) *Controller {
 	now := time.Now()
-	c := &Controller{me: me, settings: settings, ports: p, log: log, view: newView(me, settings.Failover.Probe, now)}
+	c := &Controller{me: me, settings: settings, ports: p, log: log, view: newView(me, settings.Failover.Probe, p.Probers, now)}
 	c.ticked.Store(&now)
 	c.counts = newCounts(c.view, func() bool { return c.leader() != "" })
 	return c
@@ -90,9 +90,8 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer wg.Wait()
 	defer cancel() // the rest ends with the election
 	for _, role := range roles {
-		wg.Go(func() {
-			c.ports.Probers[role].Run(ctx, func(sent time.Time) { c.view.answered(role, sent) })
-		})
+		wg.Go(func() { c.ports.Probers[role].Run(ctx) })
+		wg.Go(func() { c.listen(ctx, role) })
 		wg.Go(func() { c.poll(ctx, role) })
 	}
 	wg.Go(func() { c.campaign(ctx) })
@@ -101,6 +100,18 @@ func (c *Controller) Run(ctx context.Context) error {
 		c.log.Info("leader", "is", holder)
 		wake(c.view.news)
 	})
+}
+
+// listen takes note of what a prober meets.
+func (c *Controller) listen(ctx context.Context, role string) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.ports.Probers[role].Changed():
+			c.view.answered(role)
+		}
+	}
 }
 
 // campaign sends this controller's vote to the leader at each interval, and at

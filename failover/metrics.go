@@ -80,8 +80,8 @@ func newCounts(v *view, leaderKnown func() bool) *counts {
 		c.set.NewCounter(c.series(metricAPIErrors, op))
 	}
 	for _, role := range roles {
-		c.set.NewGauge(c.series(metricSilence, role), func() float64 { mqtt, _ := v.silences(role, time.Now()); return mqtt.Seconds() })
-		c.set.NewGauge(c.series(metricGuard, role), func() float64 { _, guard := v.silences(role, time.Now()); return guard.Seconds() })
+		c.set.NewGauge(c.series(metricSilence, role), func() float64 { mqtt, _ := v.silence(role, time.Now()); return mqtt.Seconds() })
+		c.set.NewGauge(c.series(metricGuard, role), func() float64 { _, guard := v.silence(role, time.Now()); return guard.Seconds() })
 	}
 	return c
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/mosqbuild/mosqbuild/internal/probe"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -63,12 +64,18 @@ type Guard interface {
 	Push(ctx context.Context, r record.Record) (record.Status, error)
 }
 
-// Prober asks one broker over MQTT.
+// Prober asks one broker over MQTT, again and again.
 type Prober interface {
-	// Run calls heard with the time at which each question was sent that the
-	// broker has answered, until ctx is done.
-	Run(ctx context.Context, heard func(sent time.Time))
+	// Run asks until ctx is done.
+	Run(ctx context.Context)
+	// Silence is how long ago, at now, the last question was asked that the
+	// broker has answered, or else how long Run has run.
+	Silence(now time.Time) time.Duration
+	// Changed gets a value after the first answer, and when a silence ends.
+	Changed() <-chan struct{}
 }
+
+var _ Prober = (*probe.Pinger)(nil)
 
 // Sender brings this controller's vote to the one that leads.
 type Sender interface {

@@ -169,7 +169,7 @@ func (t *term) pause() time.Duration {
 	if !t.known || r == nil || r.Pending != "" {
 		return min(quick, every)
 	}
-	if mqtt, _ := t.view.silences(r.Active, time.Now()); mqtt > 2*every {
+	if mqtt, _ := t.view.silence(r.Active, time.Now()); mqtt > 2*every {
 		return min(quick, every) // the verdict is near
 	}
 	return every

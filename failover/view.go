@@ -30,10 +30,12 @@ type view struct {
 
 // side is one broker, as this controller has heard of it.
 type side struct {
-	mqtt, guard time.Time      // when the last question was sent that was answered
-	status      *record.Status // its guard's newest
-	heard       time.Time      // when status was asked for
-	seen        time.Time      // when any controller's question was last answered
+	prober   Prober
+	answered bool           // by the broker, ever
+	guard    time.Time      // when the guard was last asked something that it answered
+	status   *record.Status // the guard's newest
+	heard    time.Time      // when status was asked for
+	seen     time.Time      // when any controller asked something that the broker answered
 }
 
 // ballot is another controller's vote and when it came in.
@@ -42,11 +44,11 @@ type ballot struct {
 	at   time.Time
 }
 
-func newView(me string, probe config.FailoverProbe, now time.Time) *view {
+func newView(me string, probe config.FailoverProbe, probers map[string]Prober, now time.Time) *view {
 	v := &view{me: me, probe: probe, started: now, votes: map[string]ballot{}, sides: map[string]*side{}}
 	v.changed, v.news = make(chan struct{}, 1), make(chan struct{}, 1)
 	for _, role := range roles {
-		v.sides[role] = &side{}
+		v.sides[role] = &side{prober: probers[role]}
 	}
 	return v
 }
@@ -68,16 +70,13 @@ func (v *view) advance(t *time.Time, sent time.Time) bool {
 	return ended
 }
 
-// answered takes note of a round trip that began at sent.
-func (v *view) answered(role string, sent time.Time) {
+// answered takes note of a broker's first answer, alone or after a silence.
+func (v *view) answered(role string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s := v.sides[role]
-	v.advance(&s.seen, sent)
-	if v.advance(&s.mqtt, sent) {
-		wake(v.changed)
-		wake(v.news)
-	}
+	v.sides[role].answered = true
+	wake(v.changed)
+	wake(v.news)
 }
 
 // reported takes note of a guard's answer to what was sent then. Answers may
@@ -107,23 +106,27 @@ func (v *view) vote(now time.Time) record.Vote {
 	defer v.mu.Unlock()
 	vote := record.Vote{Voter: v.me, Silence: map[string]int64{}, Guard: map[string]int64{}}
 	for role, s := range v.sides {
-		mqtt, ok := v.silence(s.mqtt, now)
-		guard, ok2 := v.silence(s.guard, now)
-		if ok && ok2 {
-			vote.Silence[role], vote.Guard[role] = mqtt.Milliseconds(), guard.Milliseconds()
+		mqtt, guard := v.silences(s, now)
+		early := now.Sub(v.started) < v.probe.Silence()
+		if early && (!s.answered || s.guard.IsZero()) {
+			continue
 		}
+		vote.Silence[role], vote.Guard[role] = mqtt.Milliseconds(), guard.Milliseconds()
 	}
 	return vote
 }
 
-// silence is how long there has been none since heard, and whether that means
-// anything: who has just begun to listen has heard nobody.
-func (v *view) silence(heard, now time.Time) (time.Duration, bool) {
-	if !heard.IsZero() {
-		return now.Sub(heard), true
+// silences is how long this controller has heard nothing from a broker and
+// from its guard. The lock must be held.
+func (v *view) silences(s *side, now time.Time) (mqtt, guard time.Duration) {
+	mqtt = s.prober.Silence(now)
+	if s.answered {
+		v.advance(&s.seen, now.Add(-mqtt))
 	}
-	d := now.Sub(v.started)
-	return d, d >= v.probe.Silence()
+	if s.guard.IsZero() {
+		return mqtt, now.Sub(v.started)
+	}
+	return mqtt, now.Sub(s.guard)
 }
 
 // take keeps another controller's vote, the newest alone.
@@ -171,14 +174,11 @@ func (v *view) brokers(now time.Time) map[string]Broker {
 	return out
 }
 
-// silences is how long this controller has heard nothing from a broker and
-// from its guard.
-func (v *view) silences(role string, now time.Time) (mqtt, guard time.Duration) {
+// silence is silences of a role's.
+func (v *view) silence(role string, now time.Time) (mqtt, guard time.Duration) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	mqtt, _ = v.silence(v.sides[role].mqtt, now)
-	guard, _ = v.silence(v.sides[role].guard, now)
-	return mqtt, guard
+	return v.silences(v.sides[role], now)
 }
 
 // epoch is that of the record that the guard has read, as far as is known.

@@ -40,12 +40,16 @@ type fakeGuard struct {
 	cut     bool // the leader doesn't reach it
 	lost    bool // nobody does
 	changed chan struct{}
+
+	asked    time.Time // the broker, by MQTT
+	answered bool
+	news     chan struct{}
 }
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, guards: map[string]*fakeGuard{}, depose: make(chan struct{})}
 	for _, role := range []string{primary, secondary} {
-		w.guards[role] = &fakeGuard{w: w, changed: make(chan struct{}), st: record.Status{
+		w.guards[role] = &fakeGuard{w: w, changed: make(chan struct{}), news: make(chan struct{}, 1), st: record.Status{
 			Role: role, Boot: role + "-boot", Revision: 1, Run: role + "-1", Healthy: true, Linked: true, Synced: true,
 		}}
 	}
@@ -299,14 +303,30 @@ func (g *fakeGuard) Push(ctx context.Context, r record.Record) (record.Status, e
 	return g.st, nil
 }
 
-func (g *fakeGuard) Run(ctx context.Context, heard func(time.Time)) {
+func (g *fakeGuard) Run(ctx context.Context) {
+	g.asked = time.Now()
 	for ctx.Err() == nil {
 		if g.serves() && !g.hidden() {
-			heard(time.Now())
+			now := time.Now()
+			g.w.mu.Lock()
+			silent := now.Sub(g.asked) > 500*time.Millisecond || !g.answered
+			g.asked, g.answered = now, true
+			g.w.mu.Unlock()
+			if silent {
+				g.news <- struct{}{}
+			}
 		}
 		sleep(ctx, 250*time.Millisecond)
 	}
 }
+
+func (g *fakeGuard) Silence(now time.Time) time.Duration {
+	g.w.mu.Lock()
+	defer g.w.mu.Unlock()
+	return now.Sub(g.asked)
+}
+
+func (g *fakeGuard) Changed() <-chan struct{} { return g.news }
 
 func (g *fakeGuard) hidden() bool {
 	g.w.mu.Lock()
