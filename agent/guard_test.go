@@ -1,0 +1,170 @@
+package agent
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+// slack is what a busy machine may add to a time.
+const slack = 700 * time.Millisecond
+
+func TestStandbyBeginsEmptyAndGetsEverything(t *testing.T) {
+	p := newPair(t)
+	junk := filepath.Join(p.sides[secondary].data, "folder", "junk")
+	must(t, os.MkdirAll(filepath.Dir(junk), 0o700))
+	must(t, os.WriteFile(junk, []byte("x"), 0o600))
+	p.write(func(r *record.Record) { r.Active = primary })
+	p.start(primary)
+	p.until(primary, "an answer", 5*time.Second, func(s record.Status) bool { return s.Healthy })
+	for _, topic := range []string{"a", "a/b", "c"} {
+		p.publish(primary, topic, "of "+topic)
+	}
+	if s := p.sides[secondary].g; !s.data {
+		t.Error("there is data that nobody saw")
+	}
+	p.start(secondary)
+	s := p.synced(secondary)
+	if s.Fresh || s.Run == "" || s.Role != secondary {
+		t.Errorf("linked: %+v", s)
+	}
+	if _, err := os.Stat(junk); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the old data is there: %v", err)
+	}
+	if own := p.retained(secondary); len(own) != 3 || own["a/b"] != p.retained(primary)["a/b"] {
+		t.Errorf("retained: %v", own)
+	}
+}
+
+func TestCrashIsReportedAtOnce(t *testing.T) {
+	p := newPair(t)
+	p.ready()
+	run := p.status(primary).Run
+	must(t, p.broker(primary).Kill())
+	s, took := p.until(primary, "the crash", time.Second, func(s record.Status) bool { return s.Run != run })
+	if s.Down != downCrashed || took > 200*time.Millisecond {
+		t.Errorf("after %s: %+v", took, s)
+	}
+	// It is held down for the standby, and starts when nobody takes over.
+	_, held := p.until(primary, "a new run", 5*time.Second, func(s record.Status) bool { return s.Run != "" })
+	if hold := 2 * time.Second; held < hold-200*time.Millisecond || held > hold+slack {
+		t.Errorf("held for %s, want %s", held, hold)
+	}
+}
+
+func TestHungBrokerIsKilled(t *testing.T) {
+	p := newPair(t)
+	p.ready()
+	must(t, p.broker(primary).Signal(syscall.SIGSTOP))
+	s, took := p.until(primary, "the end", 5*time.Second, func(s record.Status) bool { return s.Run == "" })
+	if s.Down != downHung || took < 500*time.Millisecond || took > 1200*time.Millisecond+slack {
+		t.Errorf("after %s: %+v", took, s)
+	}
+	t.Logf("killed %s after it stopped", took)
+}
+
+func TestWordKeepsABrokerAliveAndItsLossFencesIt(t *testing.T) {
+	p := newPair(t)
+	p.ready()
+	run := p.status(primary).Run
+	p.api.set(true)
+	time.Sleep(3 * time.Second)
+	if s := p.status(primary); s.Run != run || !s.Healthy {
+		t.Fatalf("without the API: %+v", s)
+	}
+	p.words.cut(true)
+	s, took := p.until(primary, "the end", 5*time.Second, func(s record.Status) bool { return s.Run == "" })
+	if s.Down != downFenced || took > time.Second+200*time.Millisecond+slack {
+		t.Errorf("after %s: %+v", took, s)
+	}
+	t.Logf("fenced %s after the last word", took)
+	if p.status(secondary).Run == "" {
+		t.Error("the standby was stopped, too")
+	}
+	p.api.set(false)
+	p.until(primary, "a new run", 5*time.Second, func(s record.Status) bool { return s.Run != "" })
+}
+
+func TestWithdrawnWordFences(t *testing.T) {
+	p := newPair(t)
+	p.ready()
+	p.api.set(true)
+	p.write(func(r *record.Record) { r.Pending = secondary }, secondary)
+	p.until(primary, "the end", time.Second+200*time.Millisecond+slack, func(s record.Status) bool { return s.Run == "" })
+}
+
+func TestSwitchAndRejoin(t *testing.T) {
+	p := newPair(t)
+	p.ready()
+	p.publish(primary, "kept", "1")
+	p.publish(primary, "deleted", "1")
+	for end := time.Now().Add(3 * time.Second); len(p.retained(secondary)) != 2 && time.Now().Before(end); {
+		time.Sleep(tick)
+	}
+	taker := p.status(secondary).Run
+	told := p.write(func(r *record.Record) { r.Pending, r.Planned = secondary, true }, secondary, primary)
+	if s := told[primary]; s.Run != "" || s.Epoch != 4 {
+		t.Errorf("the active broker's answer: %+v", s)
+	}
+	p.write(func(r *record.Record) { *r = record.Record{Epoch: r.Epoch, Active: secondary} }, secondary, primary)
+	p.publish(secondary, "deleted", "")
+	p.publish(secondary, "kept", "2")
+	p.synced(primary)
+	if got, want := p.retained(primary), p.retained(secondary); len(got) != 1 || len(want) != 1 || got["kept"] != want["kept"] {
+		t.Errorf("retained: %v and %v", got, want)
+	}
+	if s := p.status(secondary); s.Run != taker {
+		t.Errorf("the new active broker began anew: %+v", s)
+	}
+}
+
+func TestCutBridgeHasTheStandbyBeginAnew(t *testing.T) {
+	p := newPair(t)
+	p.ready()
+	run := p.status(secondary).Run
+	p.bridge.cut(true)
+	p.until(secondary, "the cut", 3*time.Second, func(s record.Status) bool { return !s.Linked })
+	p.publish(primary, "new", "1")
+	p.bridge.cut(false)
+	p.until(secondary, "another run", 10*time.Second, func(s record.Status) bool { return s.Run != run && s.Run != "" })
+	p.synced(secondary)
+	if _, ok := p.retained(secondary)["new"]; !ok {
+		t.Error("what was published meanwhile is missing")
+	}
+	// The primary stands by, too.
+	p.write(func(r *record.Record) { r.Pending = secondary }, secondary, primary)
+	p.write(func(r *record.Record) { *r = record.Record{Epoch: r.Epoch, Active: secondary} }, secondary, primary)
+	run = p.synced(primary).Run
+	p.bridge.cut(true)
+	p.bridge.cut(false)
+	p.until(primary, "another run", 10*time.Second, func(s record.Status) bool { return s.Run != run && s.Run != "" })
+	p.synced(primary)
+}
+
+func TestLeavingWaitsForTheSwitch(t *testing.T) {
+	p := newPair(t)
+	p.ready()
+	p.sides[primary].leave()
+	p.until(primary, "the news", time.Second, func(s record.Status) bool { return s.Leaving })
+	time.Sleep(time.Second)
+	if s := p.status(primary); s.Run == "" || !s.Healthy {
+		t.Fatalf("it doesn't wait: %+v", s)
+	}
+	p.write(func(r *record.Record) { r.Pending, r.Planned = secondary, true }, secondary, primary)
+	select {
+	case err := <-p.sides[primary].done:
+		must(t, err)
+		p.sides[primary].done <- nil
+	case <-time.After(3 * time.Second):
+		t.Error("the guard is still there")
+	}
+	if config.RolePrimary != primary {
+		t.Fatal()
+	}
+}

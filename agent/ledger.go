@@ -1,0 +1,87 @@
+package agent
+
+import (
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+// Ledger is what one guard knows of the record, and which permit it has. Times
+// are those of Observation. The zero value knows nothing; NewLedger makes one.
+type Ledger struct {
+	role string
+	// newest is the record with the highest epoch, however it came; read is the
+	// newest of those that came from the API.
+	newest, read *record.Record
+	permit       time.Duration
+}
+
+// NewLedger returns the ledger of role's guard, which has just begun.
+func NewLedger(role string) *Ledger { return &Ledger{role: role, permit: -1} }
+
+// Read takes the answer of the API to what was asked at sent. It is a permit
+// where it names this broker active, with no switch under way, unless something
+// newer is known: then the answer is from before that.
+func (l *Ledger) Read(r record.Record, sent time.Duration) {
+	if l.newest != nil && r.Epoch < l.newest.Epoch {
+		// It says too little to obey, and enough to know that there is an API.
+		if l.read == nil {
+			l.read = &r
+		}
+		return
+	}
+	l.newest, l.read = &r, &r
+	if r.Active == l.role && r.Pending == "" {
+		l.permit = max(l.permit, sent)
+	}
+}
+
+// Told takes a record that a controller pushed. It can forbid, but never permit:
+// whoever pushes may have lost the lead meanwhile.
+func (l *Ledger) Told(r record.Record) {
+	if l.newest == nil || r.Epoch > l.newest.Epoch {
+		l.newest = &r
+	}
+}
+
+// Word takes the other guard's answer to what was asked at sent. A word that was
+// given is a permit of whatever epoch: before a switch ends, the leader has this
+// very guard withdraw it, and waits for as long as a permit lasts.
+func (l *Ledger) Word(w record.Word, sent time.Duration) {
+	if w.Given && l.read != nil && l.newest.Active == l.role && l.newest.Pending == "" {
+		l.permit = max(l.permit, sent)
+	}
+}
+
+// Give is the word for the other broker's guard: that it is active, that this
+// one is to take over from it, and that nobody has said so yet. Without a record
+// read from the API since this guard began it gives none: what it was told
+// before then is forgotten.
+func (l *Ledger) Give() record.Word {
+	if l.newest == nil {
+		return record.Word{}
+	}
+	given := func(r *record.Record) bool {
+		return r != nil && r.Active == record.Other(l.role) && r.Standby == l.role && r.Pending == ""
+	}
+	return record.Word{Epoch: l.newest.Epoch, Given: given(l.read) && given(l.newest)}
+}
+
+// Record is the newest record, nil while none was read from the API.
+func (l *Ledger) Record() *record.Record {
+	if l.read == nil {
+		return nil
+	}
+	return l.newest
+}
+
+// Permit is when the newest permit was asked for, below 0 if there is none.
+func (l *Ledger) Permit() time.Duration { return l.permit }
+
+// Epoch is the newest record's, 0 if none is known.
+func (l *Ledger) Epoch() int64 {
+	if l.newest == nil {
+		return 0
+	}
+	return l.newest.Epoch
+}

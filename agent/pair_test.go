@@ -1,0 +1,368 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/peer"
+	"github.com/mosqbuild/mosqbuild/internal/peer/peertest"
+	"github.com/mosqbuild/mosqbuild/internal/record"
+	"github.com/mosqbuild/mosqbuild/testing/need"
+)
+
+const (
+	primary   = config.RolePrimary
+	secondary = config.RoleSecondary
+)
+
+// fakeAPI has the record, and can be away.
+type fakeAPI struct {
+	mu   sync.Mutex
+	r    *record.Record
+	away bool
+}
+
+func (a *fakeAPI) Record(ctx context.Context) (*record.Record, error) {
+	a.mu.Lock()
+	r, away := a.r, a.away
+	a.mu.Unlock()
+	if away {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if r == nil {
+		return nil, nil
+	}
+	c := *r
+	return &c, nil
+}
+
+func (a *fakeAPI) set(away bool) {
+	a.mu.Lock()
+	a.away = away
+	a.mu.Unlock()
+}
+
+// side is one guard with its broker.
+type side struct {
+	g       *Guard
+	port    int
+	network Network
+	data    string
+	leave   context.CancelFunc
+	done    chan error
+}
+
+// pair is two guards with their brokers on loopback.
+type pair struct {
+	t      *testing.T
+	api    *fakeAPI
+	client *peer.Client
+	sides  map[string]*side
+	// cut lines between them
+	words, bridge *line
+}
+
+// settings are the defaults.
+func settings(t *testing.T, name string) config.Agent {
+	t.Helper()
+	f := config.Default().Failover
+	f.HoldDown = config.Duration(2 * time.Second)
+	f.Leave = config.Duration(5 * time.Second)
+	return config.Agent{Name: name, Replicas: 3, Failover: f}
+}
+
+// newPair returns guards that aren't started.
+func newPair(t *testing.T) *pair {
+	t.Helper()
+	need.Program(t, "mosquitto", "mosquitto_pub")
+	dir, s := t.TempDir(), settings(t, "pair")
+	id, err := peer.LoadIdentity(peertest.Certificates(t, s.ServerName()), s.ServerName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pair{t: t, api: &fakeAPI{}, sides: map[string]*side{}, client: peer.NewClient(id, &peer.Dialer{})}
+	ports := freePorts(t, 8)
+	at := func(n int) string { return fmt.Sprintf("127.0.0.1:%d", ports[n]) }
+	p.bridge = newLine(t, at(6))
+	p.words = newLine(t, at(3))
+	confs := map[string]string{
+		primary: fmt.Sprintf("listener %d 127.0.0.1\nlistener %d 127.0.0.1\n", ports[0], ports[6]),
+		secondary: fmt.Sprintf("listener %d 127.0.0.1\nconnection pair\naddress %s\ntopic # both 1\ncleansession true\n"+
+			"restart_timeout 1\nkeepalive_interval 5\nnotifications false\n", ports[1], at(7)),
+	}
+	networks := map[string]Network{
+		primary:   {Guard: at(2), Health: at(4), PeerGuard: p.words.address(), Identity: id, Dialer: &peer.Dialer{}},
+		secondary: {Guard: at(3), Health: at(5), PeerGuard: at(2), Gate: at(7), PeerBridge: p.bridge.address(), Identity: id, Dialer: &peer.Dialer{}},
+	}
+	for n, role := range []string{primary, secondary} {
+		s := s
+		s.Listener = config.Listener{Port: ports[n]}
+		data := filepath.Join(dir, role)
+		conf := filepath.Join(dir, role+".conf")
+		text := confs[role]
+		// Options of the whole broker come before the bridge's.
+		text = fmt.Sprintf("user root\nallow_anonymous true\npersistence true\npersistence_location %s/\nmax_queued_messages 0\n", data) + text
+		must(t, os.Mkdir(data, 0o700))
+		must(t, os.WriteFile(conf, []byte(text), 0o600))
+		p.sides[role] = &side{port: ports[n], network: networks[role], data: data, g: New(Options{
+			Role: role, Settings: s, Network: networks[role], API: p.api, Log: testLog(t),
+			Program: Program{Args: []string{mosquitto(), "-c", conf}, Stderr: logFile(t, role), DataDir: data},
+			Sessions: Loopback{
+				Listener: s.Listener, Interval: s.Failover.Probe.Interval.Std(), Timeout: s.Failover.Probe.Timeout.Std(),
+			},
+		})}
+	}
+	return p
+}
+
+// start starts both guards, and ends them with the test.
+func (p *pair) start(roles ...string) {
+	for _, role := range roles {
+		s := p.sides[role]
+		ctx, cancel := context.WithCancel(context.Background())
+		s.leave, s.done = cancel, make(chan error, 1)
+		go func() { s.done <- s.g.Run(ctx) }()
+		p.t.Cleanup(func() {
+			cancel()
+			for end := time.After(20 * time.Second); ; {
+				s.g.kill("the test ends") // whoever is active would serve on
+				select {
+				case err := <-s.done:
+					if err != nil {
+						p.t.Error(err)
+					}
+					s.done <- nil
+					return
+				case <-end:
+					p.t.Errorf("the guard of the %s doesn't end", role)
+					return
+				case <-time.After(tick):
+				}
+			}
+		})
+	}
+}
+
+// write is what a controller does: the record at the API, and pushed to those
+// that are named.
+func (p *pair) write(change func(*record.Record), push ...string) (statuses map[string]record.Status) {
+	p.t.Helper()
+	p.api.mu.Lock()
+	var r record.Record
+	if p.api.r != nil {
+		r = *p.api.r
+	}
+	change(&r)
+	r.Epoch++
+	r.Leader = "test"
+	p.api.r = &r
+	p.api.mu.Unlock()
+	statuses = map[string]record.Status{}
+	for _, role := range push {
+		ctx, cancel := context.WithTimeout(p.t.Context(), 3*time.Second)
+		var s record.Status
+		if err := p.client.Call(ctx, http.MethodPut, p.sides[role].network.Guard, pathRecord, r, &s); err != nil {
+			p.t.Errorf("pushing to the %s: %v", role, err)
+		}
+		cancel()
+		statuses[role] = s
+	}
+	return statuses
+}
+
+func (p *pair) status(role string) record.Status {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 3*time.Second)
+	defer cancel()
+	var s record.Status
+	if err := p.client.Call(ctx, http.MethodGet, p.sides[role].network.Guard, pathStatus, nil, &s); err != nil {
+		p.t.Fatal(err)
+	}
+	return s
+}
+
+// until waits for a status of role's, and returns it and how long that took.
+func (p *pair) until(role, what string, limit time.Duration, ok func(record.Status) bool) (record.Status, time.Duration) {
+	p.t.Helper()
+	begin := time.Now()
+	for after := int64(0); ; {
+		ctx, cancel := context.WithTimeout(p.t.Context(), 3*time.Second)
+		var s record.Status
+		err := p.client.Call(ctx, http.MethodGet, p.sides[role].network.Guard, fmt.Sprintf("%s?after=%d&wait=200", pathStatus, after), nil, &s)
+		cancel()
+		if err == nil && ok(s) {
+			return s, time.Since(begin)
+		}
+		if time.Since(begin) > limit {
+			p.t.Fatalf("waiting for %s of the %s: it is %+v after %s (%v)", what, role, s, limit, err)
+		}
+		after = s.Revision
+	}
+}
+
+// ready brings up both brokers, the primary active, the secondary its standby.
+func (p *pair) ready() {
+	p.t.Helper()
+	p.write(func(r *record.Record) { r.Active = primary })
+	p.start(primary, secondary)
+	p.synced(secondary)
+	p.write(func(r *record.Record) { r.Standby = secondary }, primary, secondary)
+	p.write(func(r *record.Record) { r.Ready = true }, primary, secondary)
+}
+
+func (p *pair) synced(role string) record.Status {
+	p.t.Helper()
+	s, _ := p.until(role, "everything", 15*time.Second, func(s record.Status) bool { return s.Linked && s.Synced })
+	return s
+}
+
+func (p *pair) publish(role, topic, payload string) {
+	p.t.Helper()
+	args := []string{"-h", "127.0.0.1", "-p", fmt.Sprint(p.sides[role].port), "-q", "1", "-r", "-t", topic}
+	if payload == "" {
+		args = append(args, "-n")
+	} else {
+		args = append(args, "-m", payload)
+	}
+	if out, err := exec.CommandContext(p.t.Context(), "mosquitto_pub", args...).CombinedOutput(); err != nil {
+		p.t.Fatalf("publishing: %v: %s", err, out)
+	}
+}
+
+func (p *pair) retained(role string) sums {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Second)
+	defer cancel()
+	set, err := p.sides[role].g.o.Sessions.Retained(ctx)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return set
+}
+
+// broker is role's process.
+func (p *pair) broker(role string) *os.Process {
+	g := p.sides[role].g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	process, _ := g.child.process.(*os.Process)
+	return process
+}
+
+// line passes on connections, until it is cut.
+type line struct {
+	l     net.Listener
+	to    string
+	mu    sync.Mutex
+	isCut bool
+	conns []net.Conn
+}
+
+func newLine(t *testing.T, to string) *line {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	x := &line{l: l, to: to}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			go x.pass(c)
+		}
+	}()
+	t.Cleanup(func() { l.Close(); x.cut(true) })
+	return x
+}
+
+func (x *line) address() string { return x.l.Addr().String() }
+
+func (x *line) pass(c net.Conn) {
+	defer c.Close()
+	up, err := net.Dial("tcp", x.to)
+	if err != nil {
+		return
+	}
+	defer up.Close()
+	x.mu.Lock()
+	x.conns = append(x.conns, c, up)
+	isCut := x.isCut
+	x.mu.Unlock()
+	if isCut {
+		return
+	}
+	go func() {
+		_, _ = io.Copy(up, c)
+		up.(*net.TCPConn).CloseWrite()
+	}()
+	_, _ = io.Copy(c, up)
+}
+
+func (x *line) cut(cut bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.isCut = cut
+	for _, c := range x.conns {
+		c.Close()
+	}
+	x.conns = nil
+}
+
+func freePorts(t *testing.T, n int) (ports []int) {
+	t.Helper()
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mosquitto() string {
+	if path, err := exec.LookPath("mosquitto"); err == nil {
+		return path
+	}
+	return "/usr/sbin/mosquitto"
+}
+
+// logFile is a file whose lines are shown where the test fails.
+func logFile(t *testing.T, name string) *os.File {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), name))
+	must(t, err)
+	t.Cleanup(func() {
+		if data, err := os.ReadFile(f.Name()); err == nil && t.Failed() {
+			t.Logf("%s:\n%s", name, data)
+		}
+		f.Close()
+	})
+	return f
+}
+
+func testLog(t *testing.T) *slog.Logger {
+	t.Helper()
+	return slog.New(slog.NewTextHandler(logFile(t, "guard"), nil))
+}
+

@@ -1,0 +1,103 @@
+package agent
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+// each calls ask every failover.probe.interval, whether or not the call before
+// has come back, with a context that ends after failover.probe.timeout: a slow
+// answer must not keep the next question from being asked.
+func (g *Guard) each(ctx context.Context, ask func(context.Context)) {
+	p := g.o.Settings.Failover.Probe
+	ticker := time.NewTicker(p.Interval.Std())
+	defer ticker.Stop()
+	for {
+		go func() {
+			ctx, cancel := context.WithTimeout(ctx, p.Timeout.Std())
+			defer cancel()
+			ask(ctx)
+		}()
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// readRecords reads the record again and again: news, and a permit.
+func (g *Guard) readRecords(ctx context.Context) {
+	g.each(ctx, func(ctx context.Context) {
+		sent := g.now()
+		r, err := g.o.API.Record(ctx)
+		if ctx.Err() != nil && err == nil {
+			return // the guard ends
+		}
+		g.metrics.asked("api", err)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.heardAPI(err)
+		if err != nil || r == nil {
+			return
+		}
+		before := g.ledger.Epoch()
+		g.ledger.Read(*r, sent)
+		g.adopted(before, "api")
+	})
+}
+
+// heardAPI logs when the API stops and begins again to answer.
+func (g *Guard) heardAPI(err error) {
+	switch text := textOf(err); {
+	case text == g.apiError:
+	case err != nil && g.apiError == "":
+		g.log.Warn("reading the record", "error", text)
+	case err == nil:
+		g.log.Info("the record can be read again")
+	}
+	g.apiError = textOf(err)
+}
+
+// askForWord asks the other guard for its word, as long as this broker needs
+// permits: always, so that none is missing when the API doesn't answer.
+func (g *Guard) askForWord(ctx context.Context) {
+	g.each(ctx, func(ctx context.Context) {
+		g.mu.Lock()
+		r := g.ledger.Record()
+		g.mu.Unlock()
+		if r == nil || r.Active != g.o.Role || r.Standby == "" || r.Pending != "" {
+			return
+		}
+		sent := g.now()
+		var w record.Word
+		err := g.client.Call(ctx, http.MethodPost, g.o.Network.PeerGuard, pathWord, record.Word{Epoch: r.Epoch}, &w)
+		g.metrics.asked("word", err)
+		if err != nil {
+			return
+		}
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.ledger.Word(w, sent)
+	})
+}
+
+// adopted has the loop act on a newer record at once.
+func (g *Guard) adopted(before int64, from string) {
+	if g.ledger.Epoch() == before {
+		return
+	}
+	r := g.ledger.newest
+	g.log.Info("a new record", "from", from, "epoch", r.Epoch, "active", r.Active, "standby", r.Standby, "pending", r.Pending, "reason", r.Reason)
+	g.poke()
+}
+
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
