@@ -1,0 +1,94 @@
+package failover
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/peer"
+	"github.com/mosqbuild/mosqbuild/internal/probe"
+)
+
+// Login is how a controller asks the brokers.
+type Login struct {
+	// Voter tells this controller's questions from others', in their topic.
+	Voter    string
+	Username string
+	Password []byte
+	// CA is the path of the certificates that a listener's with TLS must
+	// descend from. It is read for each connection.
+	CA string
+}
+
+// ReadLogin reads the login in the file at path, an option file of Mosquitto's
+// clients.
+func ReadLogin(path, voter, ca string) (Login, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Login{}, fmt.Errorf("reading the probes' login: %w", err)
+	}
+	user, password, err := probe.ParseLogin(data)
+	if err != nil {
+		return Login{}, fmt.Errorf("reading the probes' login in %q: %w", path, err)
+	}
+	return Login{Voter: voter, Username: user, Password: password, CA: ca}, nil
+}
+
+// Probers returns what asks both brokers, by role, at whichever of their pods'
+// addresses answers.
+func Probers(settings config.Agent, l Login, d *peer.Dialer) map[string]Prober {
+	probers := map[string]Prober{}
+	for _, role := range roles {
+		address := net.JoinHostPort(settings.Guards(role), strconv.Itoa(settings.Listener.Port))
+		dial := func(ctx context.Context) (net.Conn, error) { return d.Dial(ctx, address) }
+		if settings.Listener.TLS {
+			dial = func(ctx context.Context) (net.Conn, error) { return d.DialWith(ctx, address, l.secure) }
+		}
+		probers[role] = probe.NewPinger(probe.PingOptions{
+			Dial: dial, Username: l.Username, Password: l.Password, Topic: config.ProbePrefix + "failover/" + l.Voter,
+			Interval: settings.Failover.Probe.Interval.Std(), Timeout: settings.Failover.Probe.Timeout.Std(),
+		})
+	}
+	return probers
+}
+
+// secure goes through the handshake.
+func (l Login) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	ca, err := os.ReadFile(l.CA)
+	if err == nil {
+		secure := tls.Client(conn, descended(ca))
+		if err = secure.HandshakeContext(ctx); err == nil {
+			return secure, nil
+		}
+	}
+	conn.Close()
+	return nil, fmt.Errorf("shaking hands: %w", err)
+}
+
+// descended wants a certificate that descends from those in ca, of whatever
+// name: brokers are asked by one that clients don't know.
+func descended(ca []byte) *tls.Config {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca) // nothing descends from none
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		InsecureSkipVerify: true, // but for VerifyConnection
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if len(s.PeerCertificates) == 0 {
+				return errors.New("the broker has no certificate")
+			}
+			between := x509.NewCertPool()
+			for _, c := range s.PeerCertificates[1:] {
+				between.AddCert(c)
+			}
+			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
+			return err
+		},
+	}
+}
