@@ -61,7 +61,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fault.With(fault.Usage, fault.Hint(err, "run: %s --help", c.CommandPath()))
 	})
-	root.AddCommand(newGuard(a), newProbe(a), newInstall(a))
+	root.AddCommand(newGuard(a), newFailover(a), newProbe(a), newInstall(a))
 	for _, c := range append(root.Commands(), root) {
 		check := c.Args
 		c.Args = func(c *cobra.Command, args []string) error {
