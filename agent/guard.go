@@ -106,7 +106,6 @@ func New(o Options) *Guard {
 		begin: uptime(), wake: make(chan struct{}, 1), changed: make(chan struct{}), ledger: NewLedger(o.Role), leaving: -1,
 	}
 	g.child = child{down: downStarting, stopping: -1}
-	g.data = holds(o.Program.DataDir)
 	g.metrics = newMeters(g)
 	return g
 }
@@ -139,7 +138,7 @@ func (g *Guard) Hangup() {
 func (g *Guard) Run(ctx context.Context) error {
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	g.launch = newLauncher()
+	g.launch, g.data = newLauncher(), holds(g.o.Program.DataDir)
 	defer g.launch.Close()
 	group, inner := errgroup.WithContext(inner)
 	if err := g.listen(inner, group); err != nil {

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -25,9 +24,6 @@ func TestStandbyBeginsEmptyAndGetsEverything(t *testing.T) {
 	p.until(primary, "an answer", 5*time.Second, func(s record.Status) bool { return s.Healthy })
 	for _, topic := range []string{"a", "a/b", "c"} {
 		p.publish(primary, topic, "of "+topic)
-	}
-	if s := p.sides[secondary].g; !s.data {
-		t.Error("there is data that nobody saw")
 	}
 	p.start(secondary)
 	s := p.synced(secondary)
@@ -163,8 +159,5 @@ func TestLeavingWaitsForTheSwitch(t *testing.T) {
 		p.sides[primary].done <- nil
 	case <-time.After(3 * time.Second):
 		t.Error("the guard is still there")
-	}
-	if config.RolePrimary != primary {
-		t.Fatal()
 	}
 }

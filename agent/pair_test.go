@@ -221,6 +221,8 @@ func (p *pair) ready() {
 	p.synced(secondary)
 	p.write(func(r *record.Record) { r.Standby = secondary }, primary, secondary)
 	p.write(func(r *record.Record) { r.Ready = true }, primary, secondary)
+	// The standby gives its word once it has read from the API that it is one.
+	time.Sleep(2 * p.sides[secondary].g.o.Settings.Failover.Probe.Interval.Std())
 }
 
 func (p *pair) synced(role string) record.Status {
