@@ -105,7 +105,7 @@ func (r *retainer) heard(_ *conn, got packet) error {
 	return nil
 }
 
-// quiet is after how long without another message a snapshot is complete.
+// quiet is after how long without another stored message a snapshot is complete.
 const quiet = 300 * time.Millisecond
 
 // snapshot reads all that a broker has retained.
@@ -119,12 +119,8 @@ func snapshot(ctx context.Context, login Login, name string) (map[string]string,
 		return nil, err
 	}
 	all := map[string]string{}
+	_ = c.SetReadDeadline(time.Now().Add(keepalive))
 	for answered := false; ; {
-		limit := quiet
-		if !answered {
-			limit = 2 * time.Second
-		}
-		_ = c.SetReadDeadline(time.Now().Add(limit))
 		p, err := readPacket(c.r)
 		if err != nil {
 			if e, ok := err.(interface{ Timeout() bool }); ok && e.Timeout() && answered {
@@ -132,10 +128,14 @@ func snapshot(ctx context.Context, login Login, name string) (map[string]string,
 			}
 			return nil, err
 		}
-		answered = answered || p.kind == suback
 		m, err := parseMessage(p)
-		if p.kind == publish && err == nil && m.retain {
+		stored := p.kind == publish && err == nil && m.retain
+		if stored {
 			all[m.topic] = m.payload
+		}
+		if stored || p.kind == suback { // others go on coming
+			answered = true
+			_ = c.SetReadDeadline(time.Now().Add(quiet))
 		}
 	}
 }

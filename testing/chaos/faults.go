@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// wound is a fault that was inflicted.
+type wound struct {
+	// heal undoes it, after lasts, and once clients are served again, but after
+	// atMost at the latest.
+	heal          func(context.Context) error
+	lasts, atMost time.Duration
+}
+
+// fault is one row of the table.
+type fault struct {
+	name        string
+	full, short int // runs
+	// median and most are the outages to reach; 0 is none.
+	median, most time.Duration
+	// switches is how many a run may cost before they are needless; spare is
+	// how many needless ones all runs together may have.
+	switches, spare int
+	// forgets says that no broker outlives it: what was retained is lost.
+	forgets bool
+	// prepare arranges what it needs, where that isn't nil.
+	prepare func(context.Context, *stage, state) error
+	// inflict does it; run counts from 0.
+	inflict func(ctx context.Context, s *stage, now state, run int) (wound, error)
+}
+
+var faults = []fault{
+	{name: "broker killed (kill -9)", full: 10, short: 2, median: 700 * time.Millisecond, most: 2 * time.Second, switches: 1, inflict: kill},
+	{name: "broker hung (SIGSTOP)", full: 10, short: 2, median: 1500 * time.Millisecond, most: 3 * time.Second, switches: 1, inflict: hang},
+	{name: "its pod deleted", full: 10, short: 1, switches: 1, inflict: deletePod},
+	{name: "its node cut off", full: 10, short: 2, median: 3 * time.Second, most: 5 * time.Second, switches: 1, inflict: cutOff},
+	{name: "the leading controller's node cut off", full: 10, short: 1, prepare: apart, inflict: cutOffLeader},
+	{name: "both at once, on one node", full: 10, short: 1, median: 5 * time.Second, most: 8 * time.Second, switches: 1, prepare: together, inflict: cutOff},
+	{name: "API server down for 10 s", full: 10, short: 1, median: 500 * time.Millisecond, most: time.Second, inflict: withoutAPI},
+	{name: "controllers can't reach the broker, clients can", full: 10, short: 1, switches: 1, inflict: oneWay},
+	{name: "5 % of its node's packets lost for 60 s", full: 10, short: 1, inflict: lossy(5)},
+	{name: "20 % of its node's packets lost for 60 s", full: 20, spare: 1, inflict: lossy(20)},
+	{name: "30 kills in a row", full: 30, short: 3, median: 700 * time.Millisecond, most: 2 * time.Second, switches: 1, inflict: kill},
+	{name: "both brokers' nodes lose their power for 3 s", full: 10, short: 1, switches: 1, forgets: true, inflict: powerLoss},
+}
+
+// seen is after how long a fault that clients notice has shown.
+const seen = 2 * time.Second
+
+// nothing is how to heal what heals by itself.
+func nothing(context.Context) error { return nil }
+
+func kill(_ context.Context, s *stage, now state, _ int) (wound, error) {
+	return wound{heal: nothing, lasts: seen, atMost: time.Minute}, s.signal(now.at(), "mosquitto", unix.SIGKILL)
+}
+
+// hang stops a broker that is left to itself for two minutes at most.
+func hang(_ context.Context, s *stage, now state, _ int) (wound, error) {
+	at := now.at()
+	return wound{
+		heal: func(context.Context) error {
+			_ = s.signal(at, "mosquitto", unix.SIGCONT) // the guard has killed it by now, as a rule
+			return nil
+		},
+		lasts: seen, atMost: 2 * time.Minute,
+	}, s.signal(at, "mosquitto", unix.SIGSTOP)
+}
+
+func deletePod(ctx context.Context, s *stage, now state, _ int) (wound, error) {
+	return wound{heal: nothing, lasts: seen, atMost: time.Minute}, s.deletePod(ctx, now.at())
+}
+
+// cutOff pulls the cable of the active broker's node; it is put back after the
+// switch, and every other time after 20 s.
+func cutOff(ctx context.Context, s *stage, now state, run int) (wound, error) {
+	return s.unplugged(ctx, now.at().Node, run)
+}
+
+func (s *stage) unplugged(ctx context.Context, node string, run int) (wound, error) {
+	w := wound{heal: func(ctx context.Context) error { return s.Plug(ctx, node) }, lasts: 3 * time.Second, atMost: 90 * time.Second}
+	if run%2 == 1 {
+		w.lasts = 20 * time.Second
+	}
+	return w, s.Unplug(ctx, node)
+}
+
+func cutOffLeader(ctx context.Context, s *stage, now state, run int) (wound, error) {
+	leader, err := now.leading()
+	if err != nil {
+		return wound{heal: nothing}, err
+	}
+	return s.unplugged(ctx, leader.Node, run)
+}
+
+// apart has the leader run on another node than the active broker.
+func apart(ctx context.Context, s *stage, now state) error {
+	return s.lead(ctx, now, func(leader, broker string) bool { return leader != broker })
+}
+
+// together has the leader run on the active broker's node.
+func together(ctx context.Context, s *stage, now state) error {
+	return s.lead(ctx, now, func(leader, broker string) bool { return leader == broker })
+}
+
+// lead deletes controllers' pods where they are in the way, until the leader's
+// node is as wanted.
+func (s *stage) lead(ctx context.Context, now state, wanted func(leader, broker string) bool) error {
+	for range 10 {
+		leader, err := now.leading()
+		if err != nil {
+			return err
+		}
+		if wanted(leader.Node, now.at().Node) {
+			return nil
+		}
+		for _, p := range now.controllers {
+			if !wanted(p.Node, now.at().Node) {
+				if err := s.deletePod(ctx, p); err != nil {
+					return err
+				}
+			}
+		}
+		// Until they have noticed, all looks well.
+		if !sleep(ctx, time.Second) {
+			return ctx.Err()
+		}
+		if now, err = s.settled(ctx, time.Minute); err != nil {
+			return err
+		}
+	}
+	return errors.New("moving the leader: it doesn't go where it is wanted")
+}
+
+func withoutAPI(ctx context.Context, s *stage, _ state, _ int) (wound, error) {
+	return wound{heal: s.StartAPI, lasts: 10 * time.Second}, s.StopAPI(ctx)
+}
+
+// oneWay has the active broker's pod hear nothing of the controllers.
+func oneWay(ctx context.Context, s *stage, now state, _ int) (wound, error) {
+	var from []string
+	for _, p := range now.controllers {
+		from = append(from, p.ip)
+	}
+	at := now.at().Pod
+	return wound{
+		heal: func(ctx context.Context) error {
+			if pids, err := s.PodProcesses(at); err != nil || len(pids) == 0 {
+				return err // the cut went with the pod
+			}
+			return s.Unblock(ctx, at)
+		},
+		lasts: 5 * time.Second, atMost: 20 * time.Second,
+	}, s.Block(ctx, at, from...)
+}
+
+func lossy(percent int) func(context.Context, *stage, state, int) (wound, error) {
+	return func(ctx context.Context, s *stage, now state, _ int) (wound, error) {
+		node := now.at().Node
+		return wound{
+			heal:  func(ctx context.Context) error { return s.Lose(ctx, node, 0) },
+			lasts: s.loss,
+		}, s.Lose(ctx, node, percent)
+	}
+}
+
+func powerLoss(ctx context.Context, s *stage, now state, _ int) (wound, error) {
+	var nodes []string
+	for _, role := range roles {
+		nodes = append(nodes, now.brokers[role].Node)
+	}
+	if nodes[0] == nodes[1] {
+		return wound{heal: nothing}, fmt.Errorf("both brokers are on %s", nodes[0])
+	}
+	return wound{
+		heal: func(ctx context.Context) error {
+			return errors.Join(s.PowerOn(ctx, nodes...), s.restartWriters(ctx, nodes...))
+		},
+		lasts: 3 * time.Second,
+	}, s.PowerOff(ctx, nodes...)
+}

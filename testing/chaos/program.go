@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
+	"github.com/mosqbuild/mosqbuild/testing/cluster"
+)
+
+// pairsOfClients is how many publishers and subscribers there are of each QoS.
+const pairsOfClients = 2
+
+// shortLimit is when the profile short begins no further fault: it has five
+// minutes, the random ones included.
+const shortLimit = 200 * time.Second
+
+// program is one run of the whole.
+type program struct {
+	options
+	say     cluster.Progress
+	began   time.Time
+	rows    []row // of the pair under guard
+	loop    []row // of the loop
+	skipped []string
+}
+
+// measure brings up the cluster and goes through the table.
+func (p *program) measure(ctx context.Context) (err error) {
+	p.say("seed %d", p.seed)
+	dir, err := os.MkdirTemp("", "mosqbuild-chaos")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	s, w, err := p.stage(ctx, dir)
+	if s != nil {
+		defer func() {
+			undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+			defer cancel()
+			err = errors.Join(err, s.Down(undo))
+		}()
+	}
+	if err != nil {
+		return err
+	}
+	if p.wantsGuarded() {
+		if err := p.guarded(ctx, s, w); err != nil {
+			return err
+		}
+	}
+	if p.wants("loop") && (!p.short() || p.only != "") {
+		return p.looped(ctx, s)
+	}
+	return nil
+}
+
+// stage brings up the cluster, with the images.
+func (p *program) stage(ctx context.Context, dir string) (*stage, *workshop, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, nil, err
+	}
+	binaries, err := cluster.Binaries(ctx, filepath.Join(cache, "mosqbuild"), p.say)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := newWorkshop(ctx, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := cluster.Up(ctx, cluster.Options{Nodes: 3, Binaries: binaries, Logs: p.logs, Progress: p.say})
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &stage{Cluster: c, pairs: pairsOfClients, random: rand.New(rand.NewPCG(p.seed, p.seed)), say: p.say, loss: time.Minute}
+	if p.short() {
+		s.loss = 20 * time.Second
+	}
+	if err := c.Client(ctx, clientPlace); err != nil {
+		return s, nil, err
+	}
+	if err := c.Namespace(ctx, namespace, 0); err != nil {
+		return s, nil, err
+	}
+	return s, w, w.images(ctx, c, p.wantsGuarded())
+}
+
+// wants says whether a part of the table is asked for.
+func (p *program) wants(name string) bool {
+	return p.only == "" || strings.Contains(strings.ToLower(name), strings.ToLower(p.only))
+}
+
+// wantsGuarded says whether any part of the table is that needs the guards.
+func (p *program) wantsGuarded() bool {
+	return p.wants("random") || slices.ContainsFunc(faults, func(f fault) bool { return p.wants(f.name) })
+}
+
+// guarded goes through the faults with what mosqbuild renders.
+func (p *program) guarded(ctx context.Context, s *stage, w *workshop) error {
+	a, err := newAPI(s.Cluster)
+	if err != nil {
+		return err
+	}
+	g, err := w.deploy(ctx, s.Cluster, a)
+	if err != nil {
+		return err
+	}
+	s.system = g
+	now, err := s.settled(ctx, readyLimit)
+	if err != nil {
+		return err
+	}
+	p.say("the pair is ready: %s", now.record)
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	for _, f := range faults {
+		if !p.wants(f.name) || p.count(f) == 0 {
+			continue
+		}
+		r, err := p.row(ctx, s, f)
+		p.rows = append(p.rows, r)
+		if err != nil {
+			return err
+		}
+	}
+	if !p.wants("random") || p.duration == 0 {
+		return nil
+	}
+	p.say("random faults, seed %d", p.seed)
+	r, err := s.chances(ctx, p.duration)
+	p.rows = append(p.rows, r)
+	return err
+}
+
+// count is how many runs of a fault there are.
+func (p *program) count(f fault) int {
+	switch {
+	case p.runs > 0:
+		return p.runs
+	case p.short():
+		return f.short
+	}
+	return f.full
+}
+
+// row has a fault's runs.
+func (p *program) row(ctx context.Context, s *stage, f fault) (row, error) {
+	r := row{fault: f}
+	for i := range p.count(f) {
+		if p.short() && p.only == "" && time.Since(p.began) > shortLimit {
+			p.skipped = append(p.skipped, f.name)
+			break
+		}
+		p.say("%s, run %d", f.name, i+1)
+		got, err := s.run(ctx, f, i)
+		if err != nil {
+			return r, err
+		}
+		s.report(got)
+		r.runs = append(r.runs, got)
+	}
+	return r, nil
+}
+
+// report says what a run came to.
+func (s *stage) report(f figures) {
+	s.say("  outage %s s at QoS 0, %s s at QoS 1; of %d acknowledged %d lost (%d away), %d twice; %d switches", seconds(f.outage[0]), seconds(f.outage[1]), f.acked, f.lost, f.away, f.twice, f.switches)
+	for _, text := range append(f.unsafe(), f.fault) {
+		if text != "" {
+			s.say("  WRONG: %s", text)
+		}
+	}
+}
+
+// print writes all tables.
+func (p *program) print(w io.Writer) {
+	if len(p.rows) > 0 {
+		fmt.Fprintf(w, "Outages as clients saw them: median / 95th percentile / longest of all runs, each that of the client that fared worst. Seed %d.\n\n", p.seed)
+		printRows(w, p.rows)
+	}
+	if len(p.loop) > 0 {
+		fmt.Fprintln(w)
+		printDuel(w, p.rows, p.loop)
+	}
+	for _, name := range p.skipped {
+		fmt.Fprintf(w, "\nNot all runs for lack of time: %s.\n", name)
+	}
+	fmt.Fprintln(w)
+}
+
+// verdict is the last line, and whether it is good.
+func (p *program) verdict(err error) (string, bool) {
+	slack := 1.0
+	if p.short() {
+		slack = 10
+	}
+	wrong, missed := verdict(p.rows, slack)
+	all := append(wrong, missed...)
+	if err != nil {
+		all = append(all, err.Error())
+	}
+	runs := 0
+	for _, r := range p.rows {
+		runs += len(r.runs)
+	}
+	took := time.Since(p.began).Round(time.Second)
+	if len(all) > 0 {
+		return fmt.Sprintf("chaos: FAIL, %d runs in %s, seed %d: %s", runs, took, p.seed, strings.ReplaceAll(strings.Join(all, "; "), "\n", " ")), false
+	}
+	return fmt.Sprintf("chaos: PASS, %d runs in %s, seed %d", runs, took, p.seed), true
+}
+
+// The markers that the table stands between.
+const (
+	beginMarker = "<!-- chaos:begin -->"
+	endMarker   = "<!-- chaos:end -->"
+)
+
+// insert replaces what stands between the markers of a file.
+func insert(file, text string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("writing the table: %w", err)
+	}
+	before, rest, ok := bytes.Cut(data, []byte(beginMarker))
+	_, after, ended := bytes.Cut(rest, []byte(endMarker))
+	if !ok || !ended {
+		return fmt.Errorf("writing the table into %q: it lacks the markers %s and %s", file, beginMarker, endMarker)
+	}
+	out := string(before) + beginMarker + "\n\n" + strings.TrimSpace(text) + "\n\n" + endMarker + string(after)
+	return atomicfile.Write(file, []byte(out), 0o644)
+}
