@@ -21,8 +21,8 @@ type Election struct {
 	Identity string
 	// Duration is how long others wait for a silent leader, in whole seconds.
 	Duration time.Duration
-	// Renew is after how long a leader that can't renew gives up, less than
-	// Duration.
+	// Renew is how long a leader leads on after it has last sent a renewal that
+	// came through, less than Duration.
 	Renew time.Duration
 	// Retry is the time between tries, of which up to 2.2 times goes by; that
 	// must be less than Renew.
@@ -75,6 +75,7 @@ func (c *Client) term(ctx context.Context, e Election) error {
 	}
 	elector.Run(ctx)
 	if l.led {
+		l.deadline.Stop()
 		<-l.returned
 		if e.OnStopped != nil {
 			e.OnStopped()

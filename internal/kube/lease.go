@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	coordination "k8s.io/api/coordination/v1"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
@@ -26,6 +27,9 @@ type lock struct {
 	// called; returned is closed when that returns.
 	led      bool
 	returned chan struct{}
+	// deadline ends the leading. client-go's own comes later, and first tries
+	// to release the Lease, of which an API server that is silent makes a wait.
+	deadline *time.Timer
 	// err is why there is no sense in going on.
 	err error
 }
@@ -46,6 +50,9 @@ func (l *lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []b
 	l.last = lease
 	r := resourcelock.LeaseSpecToLeaderElectionRecord(&lease.Spec)
 	l.tell(r.HolderIdentity)
+	if l.led && r.HolderIdentity != l.e.Identity {
+		l.stop()
+	}
 	raw, err := json.Marshal(r)
 	return r, raw, err
 }
@@ -77,13 +84,28 @@ func (l *lock) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) 
 	lease.APIVersion, lease.Kind = "coordination.k8s.io/v1", "Lease"
 	lease.Spec = resourcelock.LeaderElectionRecordToLeaseSpec(&r)
 	var written coordination.Lease
+	sent := time.Now()
 	if err := l.client.do(ctx, request{method: http.MethodPut, api: coordinationAPI, kind: "leases", name: l.e.Lease, in: lease}, &written); err != nil {
 		return l.note(err)
 	}
 	l.last = &written
-	l.led = l.led || r.HolderIdentity != ""
 	l.tell(r.HolderIdentity)
+	if r.HolderIdentity != "" {
+		l.extend(sent)
+	}
 	return nil
+}
+
+// extend lets the leader lead on until the time to renew is over. Others count
+// from when they see the Lease, which isn't before it was sent.
+func (l *lock) extend(sent time.Time) {
+	l.led = true
+	left := time.Until(sent.Add(l.e.Renew))
+	if l.deadline == nil {
+		l.deadline = time.AfterFunc(left, l.stop)
+		return
+	}
+	l.deadline.Reset(left)
 }
 
 // note ends an election that can't be won. A leader isn't stopped by it: it has

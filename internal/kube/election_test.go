@@ -1,0 +1,219 @@
+package kube_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/kube"
+)
+
+func election(identity string, lead func(context.Context)) kube.Election {
+	return kube.Election{
+		Lease: "mqtt-failover", Identity: identity,
+		Duration: time.Second, Renew: 700 * time.Millisecond, Retry: 50 * time.Millisecond, OnLead: lead,
+	}
+}
+
+// stand runs an election; leads gets a value at the beginning and at the end of
+// each time of leading. The returned function ends it and returns its error.
+func stand(t *testing.T, c *kube.Client, e kube.Election) (leads chan bool, end func() error) {
+	t.Helper()
+	leads = make(chan bool, 100)
+	e.OnLead = func(ctx context.Context) {
+		leads <- true
+		<-ctx.Done()
+		leads <- false
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- c.Elect(ctx, e) }()
+	end = sync.OnceValue(func() error {
+		cancel()
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(30 * time.Second):
+			return errors.New("Elect goes on after its context")
+		}
+	})
+	t.Cleanup(func() { end() })
+	return leads, end
+}
+
+func expect(t *testing.T, leads <-chan bool, want bool) {
+	t.Helper()
+	select {
+	case got := <-leads:
+		if got != want {
+			t.Fatalf("leads: %v", got)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatalf("still doesn't turn to %v", want)
+	}
+}
+
+func TestElect(t *testing.T) {
+	s := newServer(t)
+	client := s.client(t)
+	var mu sync.Mutex
+	var told []string
+	one := election("one_10.0.0.1", nil)
+	var stopped atomic.Int32
+	one.OnStopped = func() { stopped.Add(1) }
+	leadsOne, endOne := stand(t, client, one)
+	expect(t, leadsOne, true)
+	if got, err := client.Leader(context.Background(), one.Lease); err != nil || got != one.Identity {
+		t.Errorf("leader %q, %v", got, err)
+	}
+	two := election("two_10.0.0.2", nil)
+	two.OnLeader = func(id string) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, id)
+	}
+	leadsTwo, endTwo := stand(t, s.client(t), two)
+	time.Sleep(1500 * time.Millisecond) // longer than a Lease that nobody renews
+	if len(leadsTwo) > 0 {
+		t.Error("two leaders")
+	}
+	start := time.Now()
+	if err := endOne(); err != nil {
+		t.Error(err)
+	}
+	expect(t, leadsOne, false)
+	if stopped.Load() != 1 {
+		t.Errorf("stopped %d times", stopped.Load())
+	}
+	expect(t, leadsTwo, true)
+	t.Logf("handed over within %v", time.Since(start))
+	if err := endTwo(); err != nil {
+		t.Error(err)
+	}
+	if got, err := client.Leader(context.Background(), one.Lease); err != nil || got != "" {
+		t.Errorf("nobody leads, but %q does, %v", got, err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if told = slices.DeleteFunc(told, func(id string) bool { return id == "" }); !slices.Equal(told, []string{one.Identity, two.Identity}) {
+		t.Errorf("leaders told: %q", told)
+	}
+	if text := s.text(leasePath); !strings.Contains(text, `"labels":{"a":"b"}`) {
+		t.Errorf("the Lease has lost its labels: %s", text)
+	}
+	for _, r := range s.requests() {
+		if strings.HasPrefix(r, http.MethodPost) {
+			t.Errorf("%s: nobody has the right to", r)
+		}
+	}
+}
+
+// TestElectAgain: a leader whom the API server doesn't answer loses the lead
+// once it is time, and stands again.
+func TestElectAgain(t *testing.T) {
+	s := newServer(t)
+	e := election("me", nil)
+	e.Duration, e.Renew = 4*time.Second, time.Second
+	leads, end := stand(t, s.client(t), e)
+	expect(t, leads, true)
+	s.mu.Lock()
+	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		<-r.Context().Done()
+		return true
+	}
+	s.mu.Unlock()
+	start := time.Now()
+	expect(t, leads, false)
+	// Twice the time is what it would take to try to release the Lease first.
+	if took := time.Since(start); took > 2*e.Renew-e.Retry {
+		t.Errorf("led on for %v", took)
+	}
+	s.mu.Lock()
+	s.before = nil
+	s.mu.Unlock()
+	expect(t, leads, true)
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReleaseWaits: the Lease isn't free before the leader has put down its
+// work.
+func TestReleaseWaits(t *testing.T) {
+	s := newServer(t)
+	client := s.client(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var early atomic.Bool
+	led := make(chan struct{})
+	e := election("me", func(ctx context.Context) {
+		close(led)
+		<-ctx.Done()
+		time.Sleep(300 * time.Millisecond)
+		if holder, err := client.Leader(context.Background(), "mqtt-failover"); err != nil || holder != "me" {
+			early.Store(true)
+		}
+	})
+	done := make(chan error, 1)
+	go func() { done <- client.Elect(ctx, e) }()
+	<-led
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if early.Load() {
+		t.Error("the Lease was given up while OnLead was at work")
+	}
+	if holder, err := client.Leader(context.Background(), "mqtt-failover"); err != nil || holder != "" {
+		t.Errorf("the Lease has the holder %q, %v", holder, err)
+	}
+}
+
+// TestReleaseTakesNothing: a leader that has lost its Lease to another one
+// doesn't release that one's.
+func TestReleaseTakesNothing(t *testing.T) {
+	s := newServer(t)
+	leads, end := stand(t, s.client(t), election("me", nil))
+	expect(t, leads, true)
+	s.put(leasePath, `{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"mqtt-failover"},"spec":{"holderIdentity":"other","leaseDurationSeconds":3600,"renewTime":"2100-01-01T00:00:00.000000Z"}}`)
+	expect(t, leads, false)
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	if text := s.text(leasePath); !strings.Contains(text, `"holderIdentity":"other"`) {
+		t.Errorf("the other one's Lease: %s", text)
+	}
+}
+
+func TestElectWithoutALease(t *testing.T) {
+	for want, before := range map[error]func(w http.ResponseWriter, r *http.Request) bool{
+		kube.ErrNotFound: nil,
+		kube.ErrForbidden: func(w http.ResponseWriter, r *http.Request) bool {
+			status(w, http.StatusForbidden, "no")
+			return true
+		},
+	} {
+		s := newServer(t)
+		s.remove(leasePath)
+		s.before = before
+		err := s.client(t).Elect(context.Background(), election("me", func(context.Context) { t.Error("leads") }))
+		if !errors.Is(err, want) || !strings.Contains(err.Error(), "mqtt-failover") || fault.HintOf(err) == "" {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+}
+
+func TestElectRefusesTimes(t *testing.T) {
+	e := election("me", nil)
+	e.Renew = e.Duration
+	if err := newServer(t).client(t).Elect(context.Background(), e); err == nil {
+		t.Error("a leader may renew for as long as others wait")
+	}
+}
