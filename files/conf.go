@@ -27,8 +27,8 @@ type conf struct {
 // bridgeConf is what both ends of the bridge are configured with.
 type bridgeConf struct {
 	User, Client  string // at the primary
-	To            string // the primary's Service
-	Port          int
+	To            string // what the bridge is called: the primary's Service
+	Port, Gate    int    // the primary's, and the secondary's guard's
 	CA, Cert, Key string
 }
 
@@ -54,6 +54,7 @@ func renderConf(cfg config.Config, role string) ([]byte, error) {
 			Client: cfg.Name + "-bridge",
 			To:     cfg.Broker(config.RolePrimary),
 			Port:   config.PortBridge,
+			Gate:   config.PortBridgeGate,
 			CA:     path.Join(config.BridgeDir, config.CAFile),
 			Cert:   path.Join(config.BridgeDir, config.CertFile),
 			Key:    path.Join(config.BridgeDir, config.KeyFile),

@@ -123,7 +123,7 @@ func TestConfOfPair(t *testing.T) {
 	}
 	primary, secondary := string(b.Primary[0].Data), string(b.Secondary[0].Data)
 	server := []string{"listener 8884", "require_certificate true", "use_identity_as_username true", "cafile /mosquitto/bridge/ca.crt"}
-	client := []string{"connection mosquitto-primary", "address mosquitto-primary:8884", "topic # both 1", "cleansession false", "try_private true",
+	client := []string{"connection mosquitto-primary", "address 127.0.0.1:8885", "topic # both 1", "cleansession true", "try_private true",
 		"bridge_insecure false", "bridge_cafile /mosquitto/bridge/ca.crt", "bridge_certfile /mosquitto/bridge/tls.crt", "bridge_keyfile /mosquitto/bridge/tls.key",
 		"notifications_local_only true", "keepalive_interval 5"}
 	for name, c := range map[string]struct {

@@ -37,9 +37,9 @@ func newPair(t *testing.T, client func(ca certs.Pair) certs.Pair) *pair {
 	_, cfg.Mosquitto = mosquitto(t)
 	cfg.Deploy.Profile = config.ProfileHA
 	cfg.Listeners, cfg.TLS.Source = cfg.Listeners[:1], ""
-	b, err := files.Render(cfg, files.Secrets{Passwd: hashed(t, "admin"), Bridge: files.Bridge{
+	b, err := files.Render(cfg, files.Secrets{Passwd: hashed(t, "admin", config.HealthUser, config.GuardUser), Bridge: files.Bridge{
 		CA:     ca.Cert,
-		Server: must(certs.Issue(ca, certs.LeafRequest{Hosts: []string{"localhost"}, NotBefore: now})),
+		Server: must(certs.Issue(ca, certs.LeafRequest{Hosts: []string{"127.0.0.1"}, NotBefore: now})),
 		Client: client(ca),
 	}})
 	if err != nil {
@@ -53,7 +53,7 @@ func newPair(t *testing.T, client func(ca certs.Pair) certs.Pair) *pair {
 		"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", p.port), "listener "+bridge, fmt.Sprintf("listener %d 127.0.0.1", p.bridgePort))
 	p.secondary = lay(t, slices.Concat(shared, b.Secondary),
 		"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", p.standbyPort),
-		"address "+cfg.Broker(config.RolePrimary)+":"+bridge, fmt.Sprintf("address localhost:%d", p.link.port))
+		fmt.Sprintf("address 127.0.0.1:%d", config.PortBridgeGate), fmt.Sprintf("address 127.0.0.1:%d", p.link.port))
 	return p
 }
 
@@ -153,8 +153,8 @@ func TestPairRefusesOtherBridges(t *testing.T) {
 	}
 	ca := filepath.Join(p.primary, config.BridgeDir, config.CAFile)
 	for name, args := range map[string][]string{
-		"a password":     {"-h", "localhost", "-p", fmt.Sprint(p.bridgePort), "--cafile", ca, "-u", "admin", "-P", "admin"},
-		"no certificate": {"-h", "localhost", "-p", fmt.Sprint(p.bridgePort), "--cafile", ca},
+		"a password":     {"-h", "127.0.0.1", "-p", fmt.Sprint(p.bridgePort), "--cafile", ca, "-u", "admin", "-P", "admin"},
+		"no certificate": {"-h", "127.0.0.1", "-p", fmt.Sprint(p.bridgePort), "--cafile", ca},
 		"the name alone": {"-p", fmt.Sprint(p.port), "-u", config.BridgeUser},
 		"no login":       {"-p", fmt.Sprint(p.port)},
 	} {
@@ -218,6 +218,42 @@ func TestPairAfterACut(t *testing.T) {
 		slices.Sort(have)
 		if !slices.Equal(have, want) {
 			t.Errorf("the broker at %d has %q, want %q", b.port, have, want)
+		}
+	}
+}
+
+// Probes go round within one broker: they come back to who sent them, and
+// neither who reads everything nor the other broker sees them.
+func TestProbesStayWithinTheBroker(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, bridgeClient(t))
+	primary := start(t, p.primary, p.port)
+	secondary := start(t, p.secondary, p.standbyPort)
+	connected(t, secondary)
+	const topic = config.ProbePrefix + "one"
+	heard := map[string]chan []string{}
+	listen := func(name string, b *broker, topic, user string) {
+		heard[name] = make(chan []string, 1)
+		go func() { heard[name] <- b.get(t, "4", topic, "-u", user, "-P", user) }()
+	}
+	listen("itself", primary, topic, config.HealthUser)
+	listen("a guard", primary, topic, config.GuardUser)
+	listen("everybody", primary, "#", "admin")
+	listen("a guard that reads all", primary, "#", config.GuardUser)
+	listen("the prefix, as admin", primary, config.ProbePrefix+"#", "admin")
+	listen("the health user, reading all", primary, "#", config.HealthUser)
+	listen("the other broker", secondary, topic, config.HealthUser)
+	time.Sleep(time.Second)
+	primary.put(t, topic, "1", "-u", config.HealthUser, "-P", config.HealthUser)
+	primary.put(t, "measured", "2")
+	primary.put(t, "forbidden", "3", "-u", config.GuardUser, "-P", config.GuardUser)
+	primary.put(t, "forbidden", "4", "-u", config.HealthUser, "-P", config.HealthUser)
+	for name, want := range map[string][]string{
+		"itself": {topic + " 1"}, "a guard": {topic + " 1"}, "everybody": {"measured 2"}, "a guard that reads all": {"measured 2"},
+		"the prefix, as admin": {}, "the health user, reading all": {}, "the other broker": {},
+	} {
+		if got := <-heard[name]; !slices.Equal(got, want) {
+			t.Errorf("%s got %q, want %q", name, got, want)
 		}
 	}
 }

@@ -1,0 +1,74 @@
+package files_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+// fill has the broker retain n messages of size bytes each, by MQTT 3.1.1 as it
+// stands on the wire.
+func (b *broker) fill(t *testing.T, n, size int) {
+	t.Helper()
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", b.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	text := func(s string) []byte { return append(binary.BigEndian.AppendUint16(nil, uint16(len(s))), s...) }
+	w := bufio.NewWriter(c)
+	packet := func(kind byte, body ...[]byte) {
+		all := bytes.Join(body, nil)
+		w.WriteByte(kind)
+		w.Write(binary.AppendUvarint(nil, uint64(len(all))))
+		w.Write(all)
+	}
+	packet(0x10, text("MQTT"), []byte{4, 0xc2, 0, 0}, text("filler"), text("admin"), text("admin"))
+	payload := bytes.Repeat([]byte("x"), size)
+	go func() {
+		for i := range n { // at QoS 1: at 0 they would pass any queue by
+			packet(0x33, text(fmt.Sprintf("site/%d/value/%d", i%100, i)), binary.BigEndian.AppendUint16(nil, uint16(i+1)), payload)
+		}
+		w.Flush()
+	}()
+	if err := c.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadFull(c, make([]byte, 4*(1+n))); err != nil { // CONNACK, and as many PUBACKs
+		t.Fatalf("after %d bytes: %v", got, err)
+	}
+}
+
+// A broker that comes back, empty, gets everything that is retained, in both
+// roles: no queue is too short for the first sight of it.
+func TestPairFirstSynchronisation(t *testing.T) {
+	t.Parallel()
+	const n, size = 25000, 1000
+	for _, from := range []string{"primary", "secondary"} {
+		p := newPair(t, bridgeClient(t))
+		first, last := func() *broker { return start(t, p.primary, p.port) }, func() *broker { return start(t, p.secondary, p.standbyPort) }
+		if from == "secondary" {
+			first, last = last, first
+		}
+		full := first()
+		full.fill(t, n, size)
+		empty := last()
+		have := 0
+		for end := time.Now().Add(time.Minute); have < n && time.Now().Before(end); time.Sleep(time.Second) {
+			have = len(empty.get(t, "3", "site/#", "--retained-only"))
+		}
+		if have != n {
+			t.Errorf("from the %s, %d of %d arrived", from, have, n)
+		}
+		full.stop()
+		empty.stop()
+		for _, b := range []*broker{full, empty} {
+			b.quiet(t)
+		}
+	}
+}
