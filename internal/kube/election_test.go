@@ -3,6 +3,7 @@ package kube_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -125,6 +126,7 @@ func TestElectAgain(t *testing.T) {
 	expect(t, leads, true)
 	s.mu.Lock()
 	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		io.Copy(io.Discard, r.Body) // else the server doesn't see the client go
 		<-r.Context().Done()
 		return true
 	}
