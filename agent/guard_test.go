@@ -15,6 +15,7 @@ import (
 const slack = 700 * time.Millisecond
 
 func TestStandbyBeginsEmptyAndGetsEverything(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	junk := filepath.Join(p.sides[secondary].data, "folder", "junk")
 	must(t, os.MkdirAll(filepath.Dir(junk), 0o700))
@@ -39,6 +40,7 @@ func TestStandbyBeginsEmptyAndGetsEverything(t *testing.T) {
 }
 
 func TestCrashIsReportedAtOnce(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	p.ready()
 	run := p.status(primary).Run
@@ -55,6 +57,7 @@ func TestCrashIsReportedAtOnce(t *testing.T) {
 }
 
 func TestHungBrokerIsKilled(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	p.ready()
 	must(t, p.broker(primary).Signal(syscall.SIGSTOP))
@@ -66,6 +69,7 @@ func TestHungBrokerIsKilled(t *testing.T) {
 }
 
 func TestWordKeepsABrokerAliveAndItsLossFencesIt(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	p.ready()
 	run := p.status(primary).Run
@@ -88,6 +92,7 @@ func TestWordKeepsABrokerAliveAndItsLossFencesIt(t *testing.T) {
 }
 
 func TestWithdrawnWordFences(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	p.ready()
 	p.api.set(true)
@@ -96,6 +101,7 @@ func TestWithdrawnWordFences(t *testing.T) {
 }
 
 func TestSwitchAndRejoin(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	p.ready()
 	p.publish(primary, "kept", "1")
@@ -121,6 +127,7 @@ func TestSwitchAndRejoin(t *testing.T) {
 }
 
 func TestCutBridgeHasTheStandbyBeginAnew(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	p.ready()
 	run := p.status(secondary).Run
@@ -144,6 +151,7 @@ func TestCutBridgeHasTheStandbyBeginAnew(t *testing.T) {
 }
 
 func TestLeavingWaitsForTheSwitch(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	p.ready()
 	p.sides[primary].leave()

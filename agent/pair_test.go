@@ -367,4 +367,3 @@ func testLog(t *testing.T) *slog.Logger {
 	t.Helper()
 	return slog.New(slog.NewTextHandler(logFile(t, "guard"), nil))
 }
-
