@@ -11,6 +11,7 @@ import (
 
 func newImageBuild(a *app) *cobra.Command {
 	var o buildOptions
+	var which component
 	var output string
 	c := &cobra.Command{
 		Use:   "build",
@@ -24,9 +25,14 @@ docker-archive:FILE, or podman, which loads it.
 
 The last layer holds test credentials: a generated CA, server certificate and
 password file, so that the image runs as it is. --defaults=none leaves it out,
-and so does a push to any registry but a loopback one.`,
+and so does a push to any registry but a loopback one.
+
+--component=agent assembles the image of mosqagent instead, which the profile ha
+deploys beside the brokers: that one program, which is static, and no package.
+It is kept in .mosqbuild/image-agent.`,
 		Example: `  mosqbuild image build
   mosqbuild image build --local -o podman
+  mosqbuild image build --component agent
   mosqbuild image build --repository ./repo --repository-key repo.rsa.pub -o oci-archive:mosquitto.tar`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -34,7 +40,10 @@ and so does a push to any registry but a loopback one.`,
 			if output != "" && err != nil {
 				return fault.With(fault.Usage, err)
 			}
-			img, err := a.build(c.Context(), o)
+			if err := which.check(c); err != nil {
+				return err
+			}
+			img, err := a.image(c.Context(), which, o, false)
 			if err != nil {
 				return err
 			}
@@ -51,6 +60,7 @@ and so does a push to any registry but a loopback one.`,
 		},
 	}
 	o.flags(c)
+	which.flags(c)
 	c.Flags().StringVarP(&output, "output", "o", "", "also write the image to `FORMAT[:PATH]`")
 	return c
 }

@@ -11,6 +11,7 @@ import (
 
 type pushOptions struct {
 	build               buildOptions
+	which               component
 	rebuild             bool // a build flag was given
 	authFile, certDir   string
 	tlsVerify           bool
@@ -24,7 +25,8 @@ func newImagePush(a *app) *cobra.Command {
 		Short: "Push the image to a registry",
 		Long: `Push the image that was built last, building it first where there is none or
 where a build flag is given, and print REF@DIGEST. REF defaults to
-image.reference of the configuration.
+image.reference of the configuration, and with --component=agent to image.agent,
+or to that reference with -agent behind its name.
 
 Logins are those of podman and docker: --authfile or REGISTRY_AUTH_FILE where
 given, else podman's and docker's files and their credential helpers. A
@@ -36,13 +38,17 @@ the manifests of "mosqbuild render" bring real ones.`,
   mosqbuild image push localhost:5000/mosquitto --tls-verify=false`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			for _, name := range []string{"repository", "repository-key", "local", "defaults"} {
+			if err := o.which.check(c); err != nil {
+				return err
+			}
+			for _, name := range brokersOnly {
 				o.rebuild = o.rebuild || c.Flags().Changed(name)
 			}
 			return a.imagePush(c.Context(), o, args)
 		},
 	}
 	o.build.flags(c)
+	o.which.flags(c)
 	f := c.Flags()
 	f.StringVar(&o.authFile, "authfile", "", "login `file`, as podman login writes it")
 	f.StringVar(&o.certDir, "cert-dir", "", "`folder` of the registry's CA (*.crt) and a client certificate (*.cert, *.key)")
@@ -56,11 +62,7 @@ func (a *app) imagePush(ctx context.Context, o pushOptions, args []string) error
 	if err != nil {
 		return err
 	}
-	get := a.last
-	if o.rebuild {
-		get = a.build
-	}
-	img, err := get(ctx, o.build)
+	img, err := a.image(ctx, o.which, o.build, !o.rebuild)
 	if err != nil {
 		return err
 	}

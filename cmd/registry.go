@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -24,7 +25,11 @@ func (a *app) pushTo(o pushOptions, args []string) (image.PushOptions, error) {
 		if err != nil {
 			return to, err
 		}
-		if to.Reference = cfg.Image.Reference; to.Reference == "" {
+		to.Reference = cfg.Image.Reference
+		if o.which.Name == componentAgent && cmp.Or(cfg.Image.Agent, to.Reference) != "" {
+			to.Reference = agentName(cfg)
+		}
+		if to.Reference == "" {
 			err := errors.New("no reference to push to")
 			return to, fault.With(fault.Usage, fault.Hint(err, "run: mosqbuild image push REGISTRY/NAME[:TAG], or set image.reference in %s", configFile))
 		}

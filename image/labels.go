@@ -53,26 +53,33 @@ func labels(s Spec) map[string]string {
 	version, release := brokerVersion(s)
 	summary := "Eclipse Mosquitto MQTT broker " + version
 	description := "A hardened Mosquitto broker: no shell needed, any uid with gid 0, read-only root"
-	l := map[string]string{
-		ociPrefix + "title":       s.Name,
-		ociPrefix + "version":     version,
-		ociPrefix + "created":     s.Created.Format(time.RFC3339),
+	l := commonLabels(s.Name, version, s.Created)
+	maps.Copy(l, map[string]string{
 		ociPrefix + "licenses":    licenseExpression(s.Lock),
 		ociPrefix + "description": description,
-		ociPrefix + "vendor":      "mosqbuild",
-		"name":                    s.Name,
-		"vendor":                  "mosqbuild",
-		"version":                 version,
 		"release":                 release,
 		"summary":                 summary,
 		"description":             description,
-		"maintainer":              "mosqbuild",
-	}
+	})
 	if s.Revision != "" {
 		l[ociPrefix+"revision"] = s.Revision
 	}
 	maps.Copy(l, s.Labels)
 	return l
+}
+
+// commonLabels are those that every image has.
+func commonLabels(name, version string, created time.Time) map[string]string {
+	return map[string]string{
+		ociPrefix + "title":   name,
+		ociPrefix + "version": version,
+		ociPrefix + "created": created.Format(time.RFC3339),
+		ociPrefix + "vendor":  "mosqbuild",
+		"name":                name,
+		"vendor":              "mosqbuild",
+		"version":             version,
+		"maintainer":          "mosqbuild",
+	}
 }
 
 // brokerVersion splits apk's 2.0.22-r1 into the broker's version and the
