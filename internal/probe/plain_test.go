@@ -99,3 +99,15 @@ func (s *stall) Write(p []byte) (int, error) {
 	time.Sleep(s.delay())
 	return s.Conn.Write(p)
 }
+
+// olderThan2016 says whether the broker acknowledges a subscription of which it
+// has thrown away messages.
+func olderThan2016(t *testing.T, b *plainBroker) bool {
+	t.Helper()
+	out, _ := exec.Command(b.path, "-h").CombinedOutput() // -h returns 3
+	var minor, patch int
+	if _, err := fmt.Sscanf(string(out), "mosquitto version 2.%d.%d", &minor, &patch); err != nil {
+		t.Fatalf("reading the version in %q: %v", out, err)
+	}
+	return minor == 0 && patch < 16
+}

@@ -31,8 +31,8 @@ type RetainedOptions struct {
 // subscription: messages published later come without the retain flag and
 // don't count. Mosquitto throws away what a subscriber is too slow for once
 // max_queued_messages (1000 by default) wait for it, and its own
-// acknowledgement then too, from 2.0.16: that is an error here. Older ones
-// say nothing. With max_queued_messages 0 nothing is thrown away.
+// acknowledgement then too, from 2.0.16: no end is found, and that is an error
+// when ctx is done. Of older ones nothing is known. With max_queued_messages 0 nothing is thrown away.
 func Retained(ctx context.Context, o RetainedOptions) (map[string][sha256.Size]byte, error) {
 	conn, err := o.Dial(ctx)
 	if err != nil {
@@ -55,7 +55,7 @@ func Retained(ctx context.Context, o RetainedOptions) (map[string][sha256.Size]b
 		err = ctx.Err()
 	}
 	err = fmt.Errorf("reading what is retained: %w", err)
-	if len(s.found) > 0 && !s.subscribed && ctx.Err() != nil {
+	if len(s.found) > 0 && ctx.Err() != nil {
 		err = fault.Hint(fmt.Errorf("%w, after %d messages", err, len(s.found)), "set max_queued_messages 0 in mosquitto.conf: the broker throws away what it can't send at once")
 	}
 	return nil, err
@@ -66,9 +66,8 @@ type snapshot struct {
 	wire          *wire
 	marker, token string
 	found         map[string][sha256.Size]byte
-	// subscribed says that all that is retained is on its way, complete that
-	// it has arrived.
-	subscribed, complete bool
+	// complete says that all that is retained has arrived.
+	complete bool
 }
 
 // step takes a packet. Once the subscription stands the marker is sent, and it
@@ -80,7 +79,6 @@ func (s *snapshot) step() error {
 	case err != nil:
 		return err
 	case subscribed:
-		s.subscribed = true
 		s.wire.publish(s.marker, []byte(s.token))
 		return s.wire.flush()
 	case m != nil:
