@@ -123,7 +123,7 @@ func agentSpec(cfg config.Config, which component) (image.AgentSpec, error) {
 	}
 	program, err := image.ReadProgram(file, "amd64")
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fault.With(fault.Usage, fault.Hint(err, "build it beside mosqbuild with: make build; or name it: CGO_ENABLED=0 go build -o mosqagent ./cmd/mosqagent && mosqbuild image build --component agent --agent ./mosqagent"))
+		err = fault.With(fault.Usage, fault.Hint(err, "make build makes it beside the program; or run: CGO_ENABLED=0 go build -o mosqagent ./cmd/mosqagent && mosqbuild image build --component agent --agent ./mosqagent"))
 	}
 	return image.AgentSpec{Program: program, Name: cfg.Name + "-agent", Labels: cfg.Image.Labels, Created: epoch}, err
 }

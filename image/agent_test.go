@@ -49,15 +49,6 @@ func agentOf(t *testing.T, path string) image.Image {
 	return img
 }
 
-func digest(t *testing.T, img image.Image) string {
-	t.Helper()
-	d, err := img.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d.String()
-}
-
 func TestBuildAgent(t *testing.T) {
 	file := goProgram(t, "hello")
 	img := agentOf(t, file)
