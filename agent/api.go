@@ -56,7 +56,7 @@ func (g *Guard) putRecord(w http.ResponseWriter, r *http.Request) {
 	}
 	g.mu.Lock()
 	before := g.ledger.Epoch()
-	g.ledger.Told(*told)
+	g.ledger.Told(*told, g.now())
 	g.adopted(before, "pushed")
 	since := g.passes
 	g.mu.Unlock()

@@ -36,11 +36,17 @@ func (l *Ledger) Read(r record.Record, sent time.Duration) {
 	}
 }
 
-// Told takes a record that a controller pushed. It can forbid, but never permit:
-// whoever pushes may have lost the lead meanwhile.
-func (l *Ledger) Told(r record.Record) {
-	if l.newest == nil || r.Epoch > l.newest.Epoch {
-		l.newest = &r
+// Told takes a record that a controller pushed, at now. It can forbid, but not
+// permit: whoever pushes may have lost the lead meanwhile. But a record that
+// first asks for permits gives the time to get one: no switch begins before
+// this guard has said that it has read that record.
+func (l *Ledger) Told(r record.Record, now time.Duration) {
+	if l.newest != nil && r.Epoch <= l.newest.Epoch {
+		return
+	}
+	l.newest = &r
+	if l.read != nil && r.Active == l.role && r.Standby != "" && !r.Ready && r.Pending == "" {
+		l.permit = max(l.permit, now)
 	}
 }
 
@@ -53,18 +59,17 @@ func (l *Ledger) Word(w record.Word, sent time.Duration) {
 	}
 }
 
-// Give is the word for the other broker's guard: that it is active, that this
-// one is to take over from it, and that nobody has said so yet. Without a record
-// read from the API since this guard began it gives none: what it was told
+// Give is the word for the other broker's guard: that it is active, and that
+// nobody has asked this one to take over. Whether this one is a standby doesn't
+// matter, so that the word can be had as soon as it is needed. Before a record
+// was read from the API since this guard began it gives none: what it knew
 // before then is forgotten.
 func (l *Ledger) Give() record.Word {
 	if l.newest == nil {
 		return record.Word{}
 	}
-	given := func(r *record.Record) bool {
-		return r != nil && r.Active == record.Other(l.role) && r.Standby == l.role && r.Pending == ""
-	}
-	return record.Word{Epoch: l.newest.Epoch, Given: given(l.read) && given(l.newest)}
+	r := l.newest
+	return record.Word{Epoch: r.Epoch, Given: l.read != nil && r.Active == record.Other(l.role) && r.Pending == ""}
 }
 
 // Record is the newest record, nil while none was read from the API.

@@ -14,10 +14,12 @@ func rec(epoch int64, active, standby, pending string) record.Record {
 func TestPermits(t *testing.T) {
 	const ms = time.Millisecond
 	read := func(r record.Record, at time.Duration) func(*Ledger) { return func(l *Ledger) { l.Read(r, at) } }
-	told := func(r record.Record) func(*Ledger) { return func(l *Ledger) { l.Told(r) } }
+	told := func(r record.Record) func(*Ledger) { return func(l *Ledger) { l.Told(r, 20*ms) } }
 	word := func(given bool, at time.Duration) func(*Ledger) {
 		return func(l *Ledger) { l.Word(record.Word{Given: given}, at) }
 	}
+	alone, ready := rec(4, primary, "", ""), rec(6, primary, secondary, "")
+	ready.Ready = true
 	mine, pending := rec(5, primary, secondary, ""), rec(6, primary, secondary, secondary)
 	for name, c := range map[string]struct {
 		events []func(*Ledger)
@@ -27,6 +29,9 @@ func TestPermits(t *testing.T) {
 		"nothing":                            {nil, -1, false},
 		"a record":                           {[]func(*Ledger){read(mine, 7*ms)}, 7 * ms, true},
 		"a push is none":                     {[]func(*Ledger){told(mine)}, -1, false},
+		"a push that first asks for permits": {[]func(*Ledger){read(alone, 7*ms), told(mine)}, 20 * ms, true},
+		"a push that may be of long ago":     {[]func(*Ledger){read(alone, 7*ms), told(ready)}, 7 * ms, true},
+		"a push of what was read":            {[]func(*Ledger){read(mine, 7*ms), told(mine)}, 7 * ms, true},
 		"another's":                          {[]func(*Ledger){read(rec(5, secondary, primary, ""), 7*ms)}, -1, true},
 		"pending":                            {[]func(*Ledger){read(pending, 7*ms)}, -1, true},
 		"an answer from before a push":       {[]func(*Ledger){told(pending), read(mine, 7*ms)}, -1, true},
@@ -58,7 +63,7 @@ func TestWords(t *testing.T) {
 		"read":                  {[]record.Record{standby}, nil, record.Word{Epoch: 5, Given: true}},
 		"withdrawn by a push":   {[]record.Record{standby}, []record.Record{rec(6, primary, secondary, secondary)}, record.Word{Epoch: 6}},
 		"withdrawn by a read":   {[]record.Record{standby, rec(6, primary, secondary, secondary)}, nil, record.Word{Epoch: 6}},
-		"no standby any more":   {[]record.Record{standby}, []record.Record{rec(6, primary, "", "")}, record.Word{Epoch: 6}},
+		"no standby any more":   {[]record.Record{standby}, []record.Record{rec(6, primary, "", "")}, record.Word{Epoch: 6, Given: true}},
 		"a newer one that does": {[]record.Record{standby}, []record.Record{rec(6, primary, secondary, "")}, record.Word{Epoch: 6, Given: true}},
 		"an older push":         {[]record.Record{standby}, []record.Record{rec(4, primary, secondary, secondary)}, record.Word{Epoch: 5, Given: true}},
 		"active itself":         {[]record.Record{rec(5, secondary, primary, "")}, nil, record.Word{Epoch: 5}},
@@ -68,7 +73,7 @@ func TestWords(t *testing.T) {
 			l.Read(r, 0)
 		}
 		for _, r := range c.told {
-			l.Told(r)
+			l.Told(r, 0)
 		}
 		if got := l.Give(); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)

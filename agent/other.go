@@ -46,9 +46,12 @@ func (g *Guard) watchOther(ctx context.Context) {
 }
 
 // otherServes tells whether the other broker is the active one, up, and not
-// about to be replaced: whoever is active alone can fill a standby.
+// about to be replaced: whoever is active alone can fill a standby. What its
+// guard said before the link went down doesn't count, for what took the link may
+// have taken the broker: this one may have all that is left.
 func (g *Guard) otherServes(r *record.Record, now time.Duration) bool {
-	return r != nil && r.Active != g.o.Role && r.Pending == "" && g.otherUp(now)
+	return r != nil && r.Active != g.o.Role && r.Pending == "" && g.otherUp(now) &&
+		g.other.status.Healthy && g.other.heard > g.link.down
 }
 
 // otherUp tells whether the other guard has lately said that its broker runs.
