@@ -29,7 +29,9 @@ const (
 	guardMemorySoft = "72MiB"
 	// tokenSeconds is what the API server gives pods anyway: an hour, and some.
 	tokenSeconds = 3607
-	tokenDir     = "/var/run/secrets/kubernetes.io/serviceaccount"
+	// rootCA is the ConfigMap with the API server's CA, in every namespace.
+	rootCA   = "kube-root-ca.crt"
+	tokenDir = "/var/run/secrets/kubernetes.io/serviceaccount"
 )
 
 func (d objects) agentName() string { return d.cfg.Name + "-agent" }
@@ -95,7 +97,7 @@ func token() corev1.Volume {
 	return projected(tokenVolume,
 		corev1.VolumeProjection{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "token", ExpirationSeconds: new(int64(tokenSeconds))}},
 		corev1.VolumeProjection{ConfigMap: &corev1.ConfigMapProjection{
-			LocalObjectReference: corev1.LocalObjectReference{Name: "kube-root-ca.crt"},
+			LocalObjectReference: corev1.LocalObjectReference{Name: rootCA},
 			Items:                []corev1.KeyToPath{{Key: "ca.crt", Path: "ca.crt"}},
 		}},
 		corev1.VolumeProjection{DownwardAPI: &corev1.DownwardAPIProjection{Items: []corev1.DownwardAPIVolumeFile{{

@@ -1,9 +1,13 @@
 package openshift
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/mosqbuild/mosqbuild/config"
 )
 
 // brokerConf is what is drawn of a mosquitto.conf.
@@ -117,7 +121,10 @@ func (g *graph) bridges(p pod) {
 // peer is what a bridge's address, HOST[:PORT], leads to: a Service, or a host
 // elsewhere.
 func (g *graph) peer(p pod, address string) string {
-	host, _, _ := strings.Cut(address, ":")
+	host, port, _ := strings.Cut(address, ":")
+	if host == "127.0.0.1" && port == strconv.Itoa(config.PortBridgeGate) {
+		return g.gate(p)
+	}
 	name, rest, _ := strings.Cut(host, ".")
 	namespace, _, dotted := strings.Cut(rest, ".")
 	if rest == "" {
@@ -129,4 +136,28 @@ func (g *graph) peer(p pod, address string) string {
 		}
 	}
 	return g.someone(address)
+}
+
+// gate is where the guard beside a broker passes its bridge on to: the bridge's
+// listener of the other broker of the pair.
+func (g *graph) gate(p pod) string {
+	for _, other := range g.pods {
+		id := other.listeners[config.PortBridge]
+		same := other.namespace == p.namespace && other.labels[labelInstance] == p.labels[labelInstance]
+		if id != "" && same && other.labels[config.LabelRole] != p.labels[config.LabelRole] {
+			return id
+		}
+	}
+	return g.someone("the guard's other broker")
+}
+
+// labelInstance is the deployment's name.
+const labelInstance = "app.kubernetes.io/instance"
+
+// switched tells whether a Service without selector is a pair's, whose
+// controllers lead it to the broker that serves.
+func (g *graph) switched(m *member, s corev1.Service, p pod) bool {
+	role := p.labels[config.LabelRole]
+	return len(s.Spec.Selector) == 0 && s.Spec.Type != corev1.ServiceTypeExternalName && role != "" && p.namespace == m.namespace &&
+		slices.Contains([]string{config.RolePrimary, config.RoleSecondary}, role) && s.Name == p.labels[labelInstance]
 }

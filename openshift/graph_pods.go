@@ -111,7 +111,7 @@ func (g *graph) volume(p pod, v corev1.Volume) {
 		if s.Secret != nil {
 			g.connect(g.find(p.member, "Secret", s.Secret.Name), arrowUse, id, path)
 		}
-		if s.ConfigMap != nil {
+		if s.ConfigMap != nil && s.ConfigMap.Name != rootCA { // every namespace has one
 			g.connect(g.find(p.member, "ConfigMap", s.ConfigMap.Name), arrowUse, id, path)
 		}
 	}

@@ -144,14 +144,17 @@ func (g *graph) services() error {
 			return err
 		}
 		for _, p := range g.pods {
-			if !p.selected(m, s.Spec.Selector) {
+			suffix := ""
+			if g.switched(m, s, p) {
+				suffix = ", while it serves"
+			} else if !p.selected(m, s.Spec.Selector) {
 				continue
 			}
 			if s.Spec.ClusterIP != corev1.ClusterIPNone {
 				g.connect(g.someone(clientsInside), arrowData, g.nodes[m.node].id, "")
 			}
 			for _, port := range s.Spec.Ports {
-				g.connect(g.nodes[m.node].id, arrowData, g.listener(p, port), strconv.Itoa(int(port.Port)))
+				g.connect(g.nodes[m.node].id, arrowData, g.listener(p, port), strconv.Itoa(int(port.Port))+suffix)
 			}
 		}
 		if secret := s.Annotations["service.beta.openshift.io/serving-cert-secret-name"]; secret != "" {

@@ -11,6 +11,8 @@ import (
 	templatev1 "github.com/openshift/api/template/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/mosqbuild/mosqbuild/config"
 )
 
 // reference is how a Template's strings name a parameter. Nothing escapes it:
@@ -88,6 +90,7 @@ const (
 	parameterNamespace = "NAMESPACE"
 	parameterHost      = "HOST"
 	parameterImage     = "IMAGE"
+	parameterAgent     = "AGENT_IMAGE"
 	parameterMemory    = "MEMORY"
 )
 
@@ -99,6 +102,7 @@ func (t *template) common() {
 		{Name: parameterHost, Value: t.values.Host,
 			Description: "Host name outside the cluster, which the server's certificate must carry; where empty, the router makes one"},
 		{Name: parameterImage, Value: t.values.Image, Required: true, Description: "The broker's image, best by digest"},
+		{Name: parameterAgent, Value: t.values.AgentImage, Required: true, Description: "The agents' image, best by digest"},
 		{Name: parameterMemory, Value: t.values.Memory, Required: true, Description: "The broker's memory limit"},
 	}
 }
@@ -131,8 +135,11 @@ func (t *template) object(o map[string]any) {
 	}
 	walk(o, nil, func(path []string, s string) string {
 		if isContent(path) {
-			if id.Kind == "ConfigMap" && strings.HasSuffix(path[len(path)-1], ".conf") {
+			switch last := path[len(path)-1]; {
+			case id.Kind == "ConfigMap" && strings.HasSuffix(last, ".conf"):
 				return t.conf(s)
+			case id.Kind == "ConfigMap" && last == config.AgentFile:
+				return t.agent(s)
 			}
 			return s
 		}
@@ -146,6 +153,8 @@ func (t *template) field(id patchTarget, path []string, s string) string {
 	switch {
 	case isImage(path) && s == t.values.Image, id.Kind == "ImageStream" && s == t.values.Image:
 		return ref(parameterImage)
+	case isImage(path) && s == t.values.AgentImage:
+		return ref(parameterAgent)
 	case last == "memory" && s == t.values.Memory:
 		return ref(parameterMemory)
 	case len(path) > 1 && path[len(path)-2] == "annotations" && strings.HasPrefix(last, "checksum/"):

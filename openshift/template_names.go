@@ -94,3 +94,18 @@ func (t *template) conf(text string) string {
 	}
 	return strings.Join(lines, "")
 }
+
+// agent is an agents' settings with the parameter in the names there, which
+// stand in lines of their own.
+func (t *template) agent(text string) string {
+	quoted := func(s string) string { return `": "` + s + `"` }
+	lines := strings.SplitAfter(text, "\n")
+	for i, line := range lines {
+		key, _, _ := strings.Cut(strings.TrimLeft(line, ` "`), `"`)
+		indent := len(line) - len(strings.TrimLeft(line, " "))
+		if key == "name" && indent == 2 || key == labelInstance {
+			lines[i] = strings.Replace(line, quoted(t.values.Name), quoted(ref(parameterName)), 1)
+		}
+	}
+	return strings.Join(lines, "")
+}
