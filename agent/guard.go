@@ -61,7 +61,8 @@ type Options struct {
 	API API
 	// Sessions look at the broker.
 	Sessions Sessions
-	// Log takes a line for each decision that differs from the last.
+	// Log takes a line for each decision that differs from the last. It mustn't
+	// block: the broker's permit could run out meanwhile.
 	Log *slog.Logger
 }
 

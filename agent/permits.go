@@ -34,9 +34,6 @@ func (g *Guard) readRecords(ctx context.Context) {
 	g.each(ctx, func(ctx context.Context) {
 		sent := g.now()
 		r, err := g.o.API.Record(ctx)
-		if ctx.Err() != nil && err == nil {
-			return // the guard ends
-		}
 		g.metrics.asked("api", err)
 		g.mu.Lock()
 		defer g.mu.Unlock()

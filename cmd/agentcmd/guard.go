@@ -3,6 +3,7 @@ package agentcmd
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path"
@@ -53,7 +54,8 @@ func (a *app) guard(ctx context.Context, role string, program []string) error {
 	if err != nil {
 		return err
 	}
-	p := s.Failover.Probe
+	p, log := s.Failover.Probe, newLines(a.Err)
+	defer log.Close()
 	g := agent.New(agent.Options{
 		Role: role, Settings: s,
 		Program: agent.Program{Args: program, Stdout: os.Stdout, Stderr: os.Stderr, DataDir: config.DataDir},
@@ -64,7 +66,7 @@ func (a *app) guard(ctx context.Context, role string, program []string) error {
 			CA:     path.Join(config.CertsDir, config.CAFile),
 			Health: path.Join(config.AuthDir, config.OptionsFile), Guard: path.Join(config.AuthDir, config.GuardFile),
 		},
-		Log: a.log(),
+		Log: slog.New(slog.NewJSONHandler(log, nil)),
 	})
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
