@@ -1,0 +1,129 @@
+package failover_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/failover"
+	"github.com/mosqbuild/mosqbuild/internal/kube"
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+// cluster is one whose API server answers as handle does.
+func cluster(t *testing.T, handle http.HandlerFunc) *failover.Cluster {
+	t.Helper()
+	server := httptest.NewServer(handle)
+	t.Cleanup(server.Close)
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	text := fmt.Sprintf(`{"apiVersion":"v1","kind":"Config","current-context":"x","clusters":[{"name":"x","cluster":{"server":%q}}],
+"users":[{"name":"x","user":{}}],"contexts":[{"name":"x","context":{"cluster":"x","user":"x","namespace":"mq"}}]}`, server.URL)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kube.Config(file, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := settings()
+	s.Name, s.Selector = "m", map[string]string{"app": "m"}
+	return failover.NewCluster(client, "a_192.0.2.1", s)
+}
+
+// service writes the clients' Service.
+func service(w io.Writer, selector, text string) {
+	fmt.Fprintf(w, `{"metadata":{"name":"m","uid":"u","resourceVersion":"1","annotations":{%q:%q,%q:"true",%q:"{}"}},"spec":{"selector":%s}}`,
+		record.Annotation, text, record.AnnotationPaused, record.AnnotationRequest, selector)
+}
+
+func TestTheServiceIsRead(t *testing.T) {
+	for selector, want := range map[string]string{
+		`{"app":"m","role":"secondary"}`:         secondary,
+		`{"app":"m"}`:                            "",
+		`{"role":"primary"}`:                     "",
+		`{"app":"other","role":"primary"}`:       "",
+		`{"app":"m","role":"primary","more":""}`: "",
+		`null`:                                   "",
+	} {
+		c := cluster(t, func(w http.ResponseWriter, _ *http.Request) { service(w, selector, "old") })
+		got, err := c.Read(t.Context())
+		if err != nil || got != (failover.Service{Text: "old", Selector: want, Paused: "true", Request: "{}"}) {
+			t.Errorf("%s: %+v, %v", selector, got, err)
+		}
+	}
+}
+
+func TestTheServiceIsWritten(t *testing.T) {
+	var patches []string
+	present := "old"
+	c := cluster(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPatch {
+			body, _ := io.ReadAll(r.Body)
+			patches = append(patches, string(body))
+			if present != "old" {
+				w.WriteHeader(http.StatusUnprocessableEntity)
+				fmt.Fprint(w, `{"kind":"Status","message":"the test failed"}`)
+				return
+			}
+		}
+		service(w, `{"app":"m","role":"primary"}`, present)
+	})
+	if err := c.Write(t.Context(), "old", "new", ""); err != nil || strings.Contains(patches[0], "selector") {
+		t.Errorf("%v, by %s", err, patches)
+	}
+	if err := c.Write(t.Context(), "old", "new", secondary); err != nil || !strings.Contains(patches[1], `"value":{"app":"m","role":"secondary"}`) {
+		t.Errorf("%v, by %s", err, patches)
+	}
+	present = "another"
+	if err := c.Write(t.Context(), "old", "new", secondary); !errors.Is(err, failover.ErrConflict) {
+		t.Errorf("no conflict: %v", err)
+	}
+}
+
+func TestEventsAreAboutTheService(t *testing.T) {
+	var got struct {
+		Type, Reason, Message string
+		InvolvedObject        struct{ Kind, Name, UID string }
+	}
+	c := cluster(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			_ = json.NewDecoder(r.Body).Decode(&got)
+		}
+		service(w, "null", "")
+	})
+	e := failover.Event{Warning: true, Reason: "SwitchBegun", Message: "broker silent"}
+	if c.Event(t.Context(), e) == nil {
+		t.Error("an event on a Service that wasn't read")
+	}
+	if _, err := c.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Event(t.Context(), e); err != nil || got.Type != "Warning" || got.Reason != e.Reason || got.InvolvedObject.UID != "u" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestMissingRightsEndAController(t *testing.T) {
+	c := cluster(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"kind":"Status","message":"leases \"m-failover\" is forbidden"}`)
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- c.Elect(t.Context(), nil, func(string) {}) }()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, kube.ErrForbidden) || !strings.Contains(err.Error(), `"m-failover" is forbidden`) {
+			t.Errorf("%v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it goes on without the right to its Lease")
+	}
+}
