@@ -93,9 +93,13 @@ func TestDecide(t *testing.T) {
 				b.Votes[i].Guard = 0
 			}
 		}), failover.Nothing},
-		"leaving":                     {with(ready(), primary, func(b *failover.Broker) { b.Status.Leaving = true }), failover.Begin},
-		"crashed, standby begun anew": {with(with(ready(), primary, down), secondary, func(b *failover.Broker) { b.Status.Run = "s2" }), failover.Drop},
-		"both silent":                 {with(with(ready(), primary, gone), secondary, gone), failover.Drop},
+		"leaving":                            {with(ready(), primary, func(b *failover.Broker) { b.Status.Leaving = true }), failover.Begin},
+		"crashed, standby begun anew":        {with(with(ready(), primary, down), secondary, func(b *failover.Broker) { b.Status.Run = "s2" }), failover.Drop},
+		"both silent":                        {with(with(ready(), primary, gone), secondary, gone), failover.Drop},
+		"standby silent to the leader alone": {with(ready(), secondary, func(b *failover.Broker) { b.Heard, b.Votes = now.Add(-2*time.Second), votes(2000, 0, 0) }), failover.Nothing},
+		"standby silent to a leader who has just been cut off": {with(with(ready(), primary, down), secondary, func(b *failover.Broker) {
+			b.Heard, b.Votes = now.Add(-2*time.Second), votes(2000)
+		}), failover.Nothing},
 		"standby silent":              {with(ready(), secondary, gone), failover.Drop},
 		"bridge down":                 {with(ready(), secondary, func(b *failover.Broker) { b.Status.Linked, b.Status.Unlinked = false, 5000 }), failover.Drop},
 		"bridge down since the crash": {with(with(ready(), primary, down), secondary, func(b *failover.Broker) { b.Status.Linked, b.Status.Unlinked = false, 5000 }), failover.Begin},

@@ -85,6 +85,18 @@ func (o Observation) silent(role string) bool {
 	return against > o.Settings.Replicas/2
 }
 
+// unguarded tells whether most controllers have long heard nothing from the
+// broker's guard.
+func (o Observation) unguarded(role string) bool {
+	against := 0
+	for _, v := range o.Brokers[role].Votes {
+		if v.Guard >= o.Settings.Failover.Probe.Silence() {
+			against++
+		}
+	}
+	return against > o.Settings.Replicas/2
+}
+
 // reachable tells whether most controllers can use the broker.
 func (o Observation) reachable(role string) bool {
 	limit := o.Settings.Failover.Probe.Silence()
@@ -110,7 +122,10 @@ func (o Observation) spoilt(role string) (string, bool) {
 	limit := o.Settings.Failover.Probe.Silence()
 	switch {
 	case b.Status == nil || o.Now.Sub(b.Heard) > limit:
-		return "its guard doesn't answer", true
+		// That may be the leader's own fault, who was cut off, say. Where the
+		// active broker is down, it would then begin again beside a standby
+		// that has everything, and is emptied for it.
+		return "its guard doesn't answer", o.unguarded(role)
 	case b.Status.Run == "":
 		return "its broker is down", true
 	case b.Status.Run != o.Record.Run:
