@@ -16,7 +16,6 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/kube"
 	"github.com/mosqbuild/mosqbuild/internal/peer"
-	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
 const guardLong = `Starts PROGRAM, a broker, and is its parent: it starts it only when and how the
@@ -77,19 +76,4 @@ func (a *app) guard(ctx context.Context, role string, program []string) error {
 		}
 	}()
 	return g.Run(ctx)
-}
-
-// service reads the record where it is kept.
-type service struct {
-	client *kube.Client
-	name   string
-}
-
-// Record returns the record as most of etcd's members have it.
-func (s service) Record(ctx context.Context) (*record.Record, error) {
-	got, err := s.client.Service(ctx, s.name)
-	if err != nil {
-		return nil, err
-	}
-	return record.Parse(got.Annotations[record.Annotation])
 }
