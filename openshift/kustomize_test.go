@@ -25,7 +25,13 @@ import (
 
 // values are what a deployment of the golden files was rendered with.
 func values(cfg config.Config) openshift.Values {
-	return openshift.Values{Name: cfg.Name, Namespace: cfg.Deploy.Namespace, Host: cfg.Deploy.Host, Image: image, Memory: cfg.Deploy.Memory}
+	memory, err := openshift.Memory(cfg)
+	if err != nil {
+		panic(err)
+	}
+	return openshift.Values{
+		Name: cfg.Name, Namespace: cfg.Deploy.Namespace, Host: cfg.Deploy.Host, Image: image, AgentImage: agentImage, Memory: memory,
+	}
 }
 
 func kustomize(t *testing.T, dir string, cfg config.Config) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,7 +107,7 @@ func TestSecretsStayInSecrets(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		found := 0
 		for _, doc := range strings.Split(string(render(t, cfg)), "---\n") {
-			for _, secret := range [][]byte{secrets.Key, secrets.Passwd, secrets.Health, secrets.Bridge.Server.Key, secrets.Bridge.Client.Key} {
+			for _, secret := range [][]byte{secrets.Key, secrets.Passwd, secrets.Health, secrets.Guard, secrets.Bridge.Agent.Key, secrets.Bridge.Server.Key, secrets.Bridge.Client.Key} {
 				holds := strings.Contains(doc, strings.TrimSpace(string(secret))) ||
 					strings.Contains(doc, base64.StdEncoding.EncodeToString(secret))
 				if holds && !strings.Contains(doc, "\nkind: Secret\n") {
@@ -122,7 +123,7 @@ func TestSecretsStayInSecrets(t *testing.T) {
 			want++
 		}
 		if cfg.Deploy.Profile == config.ProfileHA {
-			want += 2
+			want += 4
 		}
 		if found != want {
 			t.Errorf("%d secrets found at all, want %d", found, want)
@@ -193,6 +194,9 @@ func brokers(t *testing.T, cfg config.Config, objs []runtime.Object, f func(role
 		roles = []string{config.RolePrimary, config.RoleSecondary}
 	}
 	ds := find[appsv1.Deployment](objs)
+	if cfg.Deploy.Profile == config.ProfileHA { // the controllers'
+		ds = slices.DeleteFunc(ds, func(d *appsv1.Deployment) bool { return d.Name == cfg.Name+"-failover" })
+	}
 	if len(ds) != len(roles) {
 		t.Fatalf("%d Deployments", len(ds))
 	}

@@ -38,7 +38,8 @@ func TestRestricted(t *testing.T) {
 			if *pod.AutomountServiceAccountToken || *pod.EnableServiceLinks || pod.HostNetwork || pod.HostPID || pod.HostIPC {
 				t.Errorf("the pod gets more than it needs: %+v", pod)
 			}
-			if c.Image != image || c.Resources.Limits.Memory().String() != cfg.Deploy.Memory || c.Resources.Requests.Memory().String() != cfg.Deploy.Memory {
+			memory, err := openshift.Memory(cfg)
+			if err != nil || c.Image != image || c.Resources.Limits.Memory().String() != memory || c.Resources.Requests.Memory().String() != memory {
 				t.Errorf("image %q, resources %v", c.Image, c.Resources)
 			}
 			var pull []string
@@ -72,11 +73,17 @@ func TestPorts(t *testing.T) {
 			if role == config.RolePrimary {
 				want[config.BridgeListener] = config.PortBridge
 			}
+			if role != "" {
+				want[config.GuardListener], want[config.HealthListener] = config.PortGuard, config.PortHealth
+			}
 			ofContainer, ofServices := map[string]int{}, map[string]int{}
 			for _, p := range c.Ports {
 				ofContainer[p.Name] = int(p.ContainerPort)
 			}
 			for _, s := range find[corev1.Service](objs) {
+				if s.Spec.Selector == nil && role != "" && s.Name == cfg.Name {
+					continue // it leads where the controllers say
+				}
 				if !selects(s.Spec.Selector, d.Spec.Template.Labels) {
 					continue
 				}
@@ -165,6 +172,23 @@ func conf(t *testing.T, objs []runtime.Object, name string) string {
 	return ""
 }
 
+// agentKeys are the files of one that an agent reads.
+func agentKeys(v corev1.Volume) (all []string) {
+	for _, s := range v.Projected.Sources {
+		switch {
+		case s.Secret != nil:
+			for _, i := range s.Secret.Items {
+				all = append(all, i.Path)
+			}
+		case s.ServiceAccountToken != nil:
+			all = append(all, s.ServiceAccountToken.Path)
+		case s.ConfigMap != nil && s.ConfigMap.Items == nil:
+			all = append(all, config.AgentFile)
+		}
+	}
+	return all
+}
+
 // keys are the files that a volume holds.
 func keys(t *testing.T, objs []runtime.Object, v corev1.Volume) []string {
 	t.Helper()
@@ -180,6 +204,8 @@ func keys(t *testing.T, objs []runtime.Object, v corev1.Volume) []string {
 				return []string{config.CAFile, config.CertFile, config.KeyFile}
 			}
 		}
+	case v.Projected != nil && v.Name != "certs" && *v.Projected.DefaultMode == 0o440:
+		return agentKeys(v)
 	case v.Projected != nil && *v.Projected.DefaultMode == 0o440:
 		secret, ca := v.Projected.Sources[0].Secret.Name, v.Projected.Sources[1].ConfigMap
 		for _, s := range find[corev1.Service](objs) {
@@ -218,6 +244,10 @@ func TestProbes(t *testing.T) {
 			if !slices.Contains(c.Env, corev1.EnvVar{Name: "MOSQUITTO_UNSAFE_ALLOW_SYMLINKS", Value: "1"}) {
 				t.Errorf("a broker of version 2.1 won't read what is mounted: %v", c.Env)
 			}
+			if cfg.Deploy.Profile == config.ProfileHA {
+				healthProbed(t, c)
+				return
+			}
 			for _, p := range []*corev1.Probe{c.StartupProbe, c.ReadinessProbe, c.LivenessProbe} {
 				args := p.Exec.Command
 				port, err := strconv.Atoi(value(args, "-p"))
@@ -244,6 +274,24 @@ func TestProbes(t *testing.T) {
 			}
 		})
 	})
+}
+
+// healthProbed checks the probes of a container with an agent in it.
+func healthProbed(t *testing.T, c corev1.Container) {
+	t.Helper()
+	if c.StartupProbe != nil || c.ReadinessProbe.HTTPGet.Path != "/readyz" || c.LivenessProbe.HTTPGet.Path != "/livez" {
+		t.Errorf("the probes are %+v", c)
+	}
+	for _, p := range []*corev1.Probe{c.ReadinessProbe, c.LivenessProbe} {
+		if !slices.ContainsFunc(c.Ports, func(port corev1.ContainerPort) bool {
+			return port.Name == p.HTTPGet.Port.StrVal && port.ContainerPort == config.PortHealth
+		}) {
+			t.Errorf("no port %v", p.HTTPGet.Port)
+		}
+	}
+	if g := c.LivenessProbe.TerminationGracePeriodSeconds; g == nil || *g > 5 {
+		t.Errorf("a stuck guard is given %v s to end", g)
+	}
 }
 
 // value is what follows a flag.

@@ -2,6 +2,7 @@ package openshift_test
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -54,10 +55,20 @@ func TestPair(t *testing.T) {
 	if budget.Spec.MinAvailable.IntVal != 1 || !selects(budget.Spec.Selector.MatchLabels, pods[config.RolePrimary]) || !selects(budget.Spec.Selector.MatchLabels, pods[config.RoleSecondary]) {
 		t.Errorf("the budget is %+v", budget.Spec)
 	}
-	role, binding := find[rbacv1.Role](objs)[0], find[rbacv1.RoleBinding](objs)[0]
+	roles, bindings := find[rbacv1.Role](objs), find[rbacv1.RoleBinding](objs)
+	role, binding := roles[0], bindings[0]
 	if len(role.Rules) != 1 || !slices.Equal(role.Rules[0].ResourceNames, []string{"mosquitto"}) || !slices.Equal(role.Rules[0].Resources, []string{"services"}) ||
-		!slices.Equal(role.Rules[0].Verbs, []string{"get", "patch"}) {
-		t.Errorf("the role allows %+v", role.Rules)
+		!slices.Equal(role.Rules[0].Verbs, []string{"get"}) {
+		t.Errorf("the guards may %+v", role.Rules)
+	}
+	may := map[string]string{}
+	for _, r := range roles[1].Rules {
+		may[r.APIGroups[0]+"/"+strings.Join(r.Resources, " ")+"/"+strings.Join(r.ResourceNames, " ")] = strings.Join(r.Verbs, " ")
+	}
+	if !maps.Equal(may, map[string]string{
+		"/services/mosquitto": "get patch", "coordination.k8s.io/leases/mosquitto-failover": "get update", "/events/": "create",
+	}) {
+		t.Errorf("the controllers may %v", may)
 	}
 	account := find[corev1.ServiceAccount](objs)[0]
 	if s := binding.Subjects[0]; s.Name != account.Name || s.Namespace != cfg.Deploy.Namespace || binding.RoleRef.Name != role.Name {
@@ -65,19 +76,19 @@ func TestPair(t *testing.T) {
 	}
 }
 
-// The address that the bridge connects to is a Service with that port, under a
-// name that the primary's certificate is made for.
+// The bridge connects to the guard beside it, and that one to the primary's pod:
+// two Services lead there.
 func TestBridgeAddress(t *testing.T) {
 	cfg := deployments()["ha"]
 	objs := objects(t, cfg)
 	_, rest, _ := strings.Cut(conf(t, objs, "mosquitto-secondary"), "\naddress ")
 	address, _, _ := strings.Cut(rest, "\n")
-	if address != cfg.Broker(config.RolePrimary)+":8884" {
+	if address != "127.0.0.1:8885" {
 		t.Errorf("the bridge connects to %q", address)
 	}
 	for _, s := range find[corev1.Service](objs) {
 		has := slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == config.PortBridge })
-		if has != (s.Name == cfg.Broker(config.RolePrimary)) {
+		if has != strings.HasPrefix(s.Name, cfg.Broker(config.RolePrimary)) {
 			t.Errorf("Service %s has the bridge's port: %v", s.Name, has)
 		}
 	}
@@ -103,7 +114,11 @@ func TestBalancedService(t *testing.T) {
 func TestNetworkPolicy(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		policies := find[networkingv1.NetworkPolicy](objects(t, cfg))
-		if len(policies) != 1 {
+		want := 1
+		if cfg.Deploy.Profile == config.ProfileHA {
+			want = 2
+		}
+		if len(policies) != want {
 			t.Fatalf("%d policies", len(policies))
 		}
 		rules := policies[0].Spec.Ingress
@@ -124,6 +139,12 @@ func TestNetworkPolicy(t *testing.T) {
 				t.Fatalf("for the bridge: %+v", rest)
 			}
 			rest = rest[1:]
+			agents := policies[1].Spec.Ingress
+			if !reflect.DeepEqual(rest, agents) || len(agents) != 2 || len(agents[0].From) != 2 || agents[0].Ports[0].Port.IntValue() != config.PortGuard ||
+				agents[1].From != nil || agents[1].Ports[0].Port.IntValue() != config.PortHealth {
+				t.Fatalf("for the agents: %+v, %+v", rest, agents)
+			}
+			rest = nil
 		}
 		if len(rest) != 0 {
 			t.Errorf("more: %+v", rest)
@@ -151,7 +172,7 @@ func TestRefusedWishes(t *testing.T) {
 		"a name far too long":   {named(pair, strings.Repeat("a", 54)), openshift.Options{}, "-secondary"},
 		"a size that is no one": {sized(pair, "1Zi"), openshift.Options{}, `"1Zi"`},
 	} {
-		c.o.Image = image
+		c.o.Image, c.o.AgentImage = image, agentImage
 		if _, err := openshift.Objects(c.cfg, bundle(t, c.cfg), c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q in it", name, err, c.want)
 		}

@@ -170,7 +170,7 @@ func TestTemplateWithOtherValues(t *testing.T) {
 		tpl, params := template(t, cfg)
 		other := cfg
 		other.Name, other.Deploy.Memory = "other", "96Mi"
-		changed := map[string]string{"NAME": "other", "MEMORY": "96Mi", "NAMESPACE": "elsewhere", "HOST": "mqtt.other.example",
+		changed := map[string]string{"NAME": "other", "MEMORY": values(other).Memory, "NAMESPACE": "elsewhere", "HOST": "mqtt.other.example",
 			"PRIMARY_HOST": "mqtt-primary.other.example", "SECONDARY_HOST": "mqtt-secondary.other.example"}
 		for _, p := range tpl.Parameters {
 			value, known := changed[p.Name]

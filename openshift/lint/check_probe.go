@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -8,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/mosqbuild/mosqbuild/config"
 )
 
 // probes are a container's probes by their field's name.
@@ -48,6 +51,13 @@ func (b *broker) portArgument() bool {
 	return slices.Contains(line, "-p") || slices.Contains(line, "--port")
 }
 
+// guards tells whether port is one of a guard's, whose child the broker is: see
+// mosqagent.
+func (b *broker) guards(port int) bool {
+	return len(b.container.Command) > 1 && path.Base(b.container.Command[0]) == path.Base(config.AgentPath) &&
+		b.container.Command[1] == "guard" && (port == config.PortGuard || port == config.PortHealth)
+}
+
 // reachable judges the port that the kubelet dials at the pod's address. It
 // returns "" for a good one, or what is wrong.
 func (b *broker) reachable(port intstr.IntOrString) string {
@@ -59,6 +69,8 @@ func (b *broker) reachable(port intstr.IntOrString) string {
 	}
 	l, ok := b.conf.listener(n)
 	switch {
+	case b.guards(n):
+		return ""
 	case !ok:
 		return "the broker doesn't listen on " + strconv.Itoa(n)
 	case l.local():

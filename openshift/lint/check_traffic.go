@@ -120,7 +120,7 @@ func (b *broker) leadsNowhere(r *report, t route) {
 		r.add("MQ502", where, "name a port that the pod declares", "no container of %s declares a port named %s", b.title(), t.name)
 		return
 	}
-	if !b.known() || b.declaredBeside(t.target) {
+	if !b.known() || b.declaredBeside(t.target) || b.guards(t.target) {
 		return
 	}
 	switch l, ok := b.conf.listener(t.target); {

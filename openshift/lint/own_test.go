@@ -27,14 +27,15 @@ func rendered(t *testing.T, cfg config.Config) string {
 	b, err := files.Render(cfg, files.Secrets{
 		CA: pairs[0].Cert, Cert: pairs[0].Cert, Key: pairs[0].Key,
 		Passwd: []byte("admin:$7$1000$c2FsdA==$aGFzaA==\n"), Health: []byte("-u health\n"),
-		Bridge: files.Bridge{CA: pairs[1].Cert, Server: pairs[1], Client: pairs[2]},
+		Bridge: files.Bridge{CA: pairs[1].Cert, Server: pairs[1], Client: pairs[2], Agent: pairs[2]}, Guard: []byte("-u guard\n"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	objs, err := openshift.Objects(cfg, b, openshift.Options{
-		Image:   "registry.example/mosquitto@sha256:" + strings.Repeat("0", 64),
-		Version: cfg.Mosquitto + ".2", TraefikPorts: cfg.Deploy.Ingress == config.IngressTraefik,
+		Image:      "registry.example/mosquitto@sha256:" + strings.Repeat("0", 64),
+		AgentImage: "registry.example/mosquitto-agent@sha256:" + strings.Repeat("1", 64),
+		Version:    cfg.Mosquitto + ".2", TraefikPorts: cfg.Deploy.Ingress == config.IngressTraefik,
 	})
 	if err != nil {
 		t.Fatal(err)
