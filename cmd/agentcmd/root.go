@@ -56,7 +56,6 @@ func newRoot(a *app) *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetVersionTemplate("mosqagent {{.Version}}\n")
 	root.PersistentFlags().StringVar(&a.Config, "config", path.Join(config.AgentConfigDir, config.AgentFile), "`file` with the settings")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fault.With(fault.Usage, fault.Hint(err, "run: %s --help", c.CommandPath()))
