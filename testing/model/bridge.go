@@ -1,0 +1,206 @@
+package model
+
+import "time"
+
+// link is the bridge's connection between two runs. Each direction is in order.
+type link struct {
+	w       *World
+	runs    [2]*run
+	queue   [2][]message // to that role
+	busy    [2]bool
+	gone    [2]bool // the run at that end has ended
+	active  string  // as the secondary's guard had it
+	cutAt   time.Duration
+	patient time.Duration // for how long a cut goes unnoticed
+}
+
+// bridge has the secondary's broker connect again and again.
+func (g *guard) bridge() {
+	g.after(g.w.between(200*time.Millisecond, 700*time.Millisecond), g.bridge)
+	w := g.w
+	if w.link != nil {
+		return
+	}
+	own := w.brokers[1].run
+	if !own.answers(w.now) {
+		return
+	}
+	r := g.ledger.Record()
+	switch {
+	case standsBy(r, roles[1]) && fresh(own):
+		g.dial(own)
+	case standsBy(r, roles[1]):
+		g.relink = true
+		g.pass()
+	case r != nil && r.Active == roles[1] && r.Pending == "":
+		peer := w.guards[0]
+		call(&g.process, &peer.process, w.settings.Failover.Probe.Timeout.Std(), func(reply func(bool)) { reply(peer.admit()) }, func(admitted, ok bool) {
+			if ok && admitted {
+				g.dial(own)
+			}
+		})
+	}
+}
+
+// admit is POST /v1/link at the primary's guard.
+func (g *guard) admit() bool {
+	r := g.w.brokers[g.role].run
+	switch {
+	case !standsBy(g.ledger.Record(), roles[g.role]) || r == nil:
+		return false
+	case fresh(r):
+		r.linked = true
+		return true
+	}
+	g.relink = true
+	g.pass()
+	return false
+}
+
+// dial connects the secondary's run to whatever run the primary has.
+func (g *guard) dial(own *run) {
+	w, net, boot := g.w, &g.w.net, g.boot
+	net.send(1, 0, func() {
+		other := w.brokers[0].run
+		if !other.answers(w.now) {
+			return
+		}
+		net.send(0, 1, func() {
+			g.do(boot, func() {
+				r := g.ledger.Record()
+				if w.link != nil || !own.up || !other.up || r == nil || r.Pending != "" || r.Active == roles[0] && !fresh(own) {
+					return
+				}
+				if r.Active == roles[0] {
+					own.linked = true
+				}
+				w.join([2]*run{other, own})
+			})
+		})
+	})
+}
+
+// join makes the link. Each side sends what it has retained, and then what
+// changes.
+func (w *World) join(runs [2]*run) {
+	l := &link{w: w, runs: runs, active: w.guards[1].ledger.Record().Active, patient: w.between(2*time.Second, 2300*time.Millisecond)}
+	w.link = l
+	l.watch()
+	w.log("link: primary's run %d, secondary's run %d", runs[0].id, runs[1].id)
+	for to := range roles {
+		from := runs[1-to]
+		for topic, version := range from.retained {
+			if version > 0 {
+				l.send(to, message{topic: topic, version: version})
+			}
+		}
+		if roles[to] != l.active {
+			last := from.last
+			l.send(to, message{all: &last})
+		}
+	}
+	w.guards[1].setLink(true)
+}
+
+// send puts a message on the way.
+func (l *link) send(to int, m message) {
+	l.queue[to] = append(l.queue[to], m)
+	if !l.busy[to] {
+		l.busy[to] = true
+		l.next(to)
+	}
+}
+
+// next brings the first message of a queue over.
+func (l *link) next(to int) {
+	net := &l.w.net
+	delay := net.delay(1-to, to)
+	if delay > l.patient {
+		l.w.at(l.w.now+l.patient, l.close)
+		return
+	}
+	l.w.at(l.w.now+delay, func() {
+		switch {
+		case l.w.link != l:
+		case net.blocked(1-to, to):
+			l.w.at(l.w.now+20*time.Millisecond, func() { l.next(to) })
+		case len(l.queue[to]) == 0:
+			l.busy[to] = false
+			l.settle()
+		default:
+			if r := l.runs[to]; r.up && !r.hung {
+				r.apply(l.w, l.queue[to][0], true)
+			}
+			l.queue[to] = l.queue[to][1:]
+			l.next(to)
+		}
+	})
+}
+
+// lose is for the end of one run: what it has sent is still on its way, what it
+// hadn't sent is lost.
+func (l *link) lose(role int) {
+	l.gone[role] = true
+	if role == 1 {
+		l.close()
+		return
+	}
+	if n := len(l.queue[1]); n > 0 {
+		l.queue[1] = l.queue[1][:l.w.rng.IntN(n+1)]
+	}
+	l.settle()
+}
+
+// settle closes a link of which one end is gone, once all has arrived and the
+// other end can learn of it.
+func (l *link) settle() {
+	if l.gone[0] && !l.busy[1] && !l.w.net.blocked(0, 1) {
+		l.close()
+	}
+}
+
+// watch closes a link that has been cut for as long as the gate's socket waits
+// for an acknowledgement, or that the bridge's keepalive gives up.
+func (l *link) watch() {
+	w, net := l.w, &l.w.net
+	if w.link != l {
+		return
+	}
+	w.at(w.now+100*time.Millisecond, l.watch)
+	switch {
+	case !net.blocked(0, 1) && !net.blocked(1, 0):
+		l.cutAt = 0
+		l.settle()
+	case l.cutAt == 0:
+		l.cutAt = w.now
+	case w.now-l.cutAt > l.patient && !l.gone[0]:
+		l.close()
+	case w.now-l.cutAt > 8*time.Second:
+		l.close()
+	}
+}
+
+// void closes a link that began when the record named another active broker, or
+// over which all that was on its way has had the time to come, as the gate does.
+func (g *guard) void() {
+	l, r := g.w.link, g.ledger.Record()
+	if g.role == 1 && l != nil && r != nil && (r.Active != l.active || r.Pending == roles[1] && g.now()-g.taking >= drain(r, g.w.settings)) {
+		l.close()
+	}
+}
+
+// pended takes note of when this guard has read that it is to take over.
+func (g *guard) pended() {
+	if r := g.ledger.Record(); r != nil && r.Pending == roles[g.role] && r.Epoch != g.takes {
+		g.takes, g.taking = r.Epoch, g.now()
+		g.after(drain(r, g.w.settings), g.pass)
+	}
+}
+
+func (l *link) close() {
+	if l.w.link == l {
+		l.w.link = nil
+		l.w.log("link: down")
+		l.w.guards[1].setLink(false)
+	}
+}

@@ -1,0 +1,21 @@
+package model
+
+// Mutation is a bug that is seeded into the simulation, around the shipped
+// functions, to show that it would be found.
+type Mutation int
+
+// The seeded bugs.
+const (
+	None          Mutation = iota
+	NoWait                 // the switch is finished as soon as it is pending
+	EpochNotFirst          // a new leader neither claims the record first nor compares before it writes
+	Vouching               // the controller beside a guard gives it permits
+	DataKept               // a broker that rejoins keeps its data
+	NoHoldDown             // a lost active broker is started again at once
+	StaleWord              // a standby begins anew by what was known of the active one before the link went down
+)
+
+// String returns what the bug is.
+func (m Mutation) String() string {
+	return [...]string{"none", "no wait before the switch", "epoch not written first", "a co-located replica's vouching", "data kept on rejoin", "no hold-down", "a standby emptied by old news"}[m]
+}

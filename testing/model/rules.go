@@ -1,0 +1,82 @@
+package model
+
+import (
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/failover"
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+// The rules here are the runtimes' own, which export no function for them. Each
+// names what it mirrors: whoever changes one there changes it here.
+
+// silence is failover's view.silence: how long nothing was heard, and whether
+// that means anything.
+func silence(heard, started, now time.Time, p config.FailoverProbe) (time.Duration, bool) {
+	if !heard.IsZero() {
+		return now.Sub(heard), true
+	}
+	d := now.Sub(started)
+	return d, d >= p.Silence()
+}
+
+// supersedes is failover's view.reported: whether an answer says something new,
+// and whether it is kept.
+func supersedes(old *record.Status, st record.Status, newer bool) (news, keep bool) {
+	switch {
+	case old == nil, old.Boot == st.Boot && st.Revision > old.Revision, old.Boot != st.Boot && newer:
+		return true, true
+	default:
+		return false, old.Boot == st.Boot && st.Revision == old.Revision && newer
+	}
+}
+
+// counted is failover's view.brokers: a vote counts while it is no older than a
+// question and its answer, and ages meanwhile.
+func counted(b ballot, role string, now time.Time, p config.FailoverProbe) (failover.Vote, bool) {
+	age := now.Sub(b.at)
+	mqtt, ok := b.vote.Silence[role]
+	guard, ok2 := b.vote.Guard[role]
+	return failover.Vote{
+		Voter: b.vote.Voter,
+		MQTT:  age + time.Duration(mqtt)*time.Millisecond, Guard: age + time.Duration(guard)*time.Millisecond,
+	}, ok && ok2 && age <= p.Interval.Std()+p.Timeout.Std()
+}
+
+// standsBy is agent's postLink and the gate: whether a guard has its broker
+// take part in a link as the standby.
+func standsBy(r *record.Record, role string) bool {
+	return r != nil && r.Active != role && r.Pending == ""
+}
+
+// fresh is agent's child.fresh: whether a run may take part in a link as the
+// standby's.
+func fresh(r *run) bool { return r != nil && r.empty && !r.served && !r.linked }
+
+// otherServes is agent's Guard.otherServes: whether the other broker can fill
+// this one, by what its guard said when it was asked, which must have been since
+// the link went down: what took the link may have taken the broker.
+func otherServes(r *record.Record, role string, s *record.Status, heard, now, linkDown time.Duration, p config.FailoverProbe) bool {
+	return standsBy(r, role) && s != nil && s.Run != "" && s.Healthy && heard > linkDown && now-heard <= time.Second+p.Timeout.Std()
+}
+
+// lookAgain is failover's term.pause: how long a leader need not look, if
+// nothing happens.
+func lookAgain(known bool, r *record.Record, silent time.Duration, every time.Duration) time.Duration {
+	if !known || r == nil || r.Pending != "" || silent > 2*every {
+		return min(25*time.Millisecond, every)
+	}
+	return every
+}
+
+// drain is failover's finish: how long what the old active broker has sent may
+// take to arrive. The gate ends the link after it, counted from when the guard
+// has read of the switch, which the leader sees no earlier.
+func drain(r *record.Record, settings config.Agent) time.Duration {
+	p := settings.Failover.Permit
+	if r.Planned {
+		return p.Margin.Std() + p.Age.Std()
+	}
+	return p.Margin.Std()
+}

@@ -1,0 +1,194 @@
+package model
+
+import (
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/failover"
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
+
+// term is what a controller knows while it leads.
+type term struct {
+	started time.Time
+	service service
+	last    *record.Record // the last one known, though it may be gone
+	known   bool           // the service is as last read or written, surely
+	claimed bool
+	usurped time.Time
+	writes  int
+	writing bool
+	reading bool
+	readAt  time.Time
+	wakeAt  time.Duration
+	pushing [2]bool
+
+	withdrawn time.Time
+	epoch     int64 // that withdrawn is of
+}
+
+// lead begins a term.
+func (c *controller) lead(number int) {
+	c.term = term{started: c.wall()}
+	c.watch(number)
+}
+
+// watch looks at least as often as lookAgain says.
+func (c *controller) watch(number int) {
+	if !c.leads || c.number != number {
+		return
+	}
+	c.think()
+	t := &c.term
+	silent := time.Duration(0)
+	if t.service.rec != nil {
+		silent, _ = silence(c.sides[index(t.service.rec.Active)].mqtt, c.started, c.wall(), c.w.settings.Failover.Probe)
+	}
+	c.after(lookAgain(t.known, t.service.rec, silent, c.w.settings.Failover.Probe.Interval.Std()), func() { c.watch(number) })
+}
+
+// think observes, decides and acts. Nothing is decided while a write is under
+// way, nor before its outcome is known.
+func (c *controller) think() {
+	t := &c.term
+	if !c.leads || t.writing {
+		return
+	}
+	if t.known {
+		o := c.observe()
+		if !c.stale(o) {
+			if a := c.decide(o); a.Kind != failover.Nothing {
+				c.w.check.decided(c, o, a)
+				c.apply(a)
+			}
+		}
+	}
+	c.read()
+	c.push()
+}
+
+// observe is failover's term.observe.
+func (c *controller) observe() failover.Observation {
+	t := &c.term
+	o := failover.Observation{
+		Now: c.wall(), Me: c.name, Settings: c.w.settings, Record: t.service.rec, Selector: t.service.selector,
+		Brokers: c.view(), Started: t.started, Request: t.service.request, Paused: t.service.paused,
+	}
+	if r := o.Record; r != nil && r.Pending != "" {
+		if t.epoch != r.Epoch {
+			t.epoch, t.withdrawn = r.Epoch, time.Time{}
+		}
+		if s := o.Brokers[r.Pending].Status; t.withdrawn.IsZero() && s != nil && s.Epoch >= r.Epoch {
+			t.withdrawn = o.Now
+		}
+		o.Withdrawn = t.withdrawn
+	}
+	return o
+}
+
+// decide is the shipped Decide, or what a seeded bug makes of it.
+func (c *controller) decide(o failover.Observation) failover.Action {
+	if r := o.Record; r != nil {
+		switch {
+		case c.w.mutation == NoWait && r.Pending != "":
+			o.Withdrawn = o.Now.Add(-time.Hour)
+		case c.w.mutation == EpochNotFirst:
+			copied := *r
+			copied.Leader = o.Me
+			o.Record = &copied
+		}
+	}
+	return failover.Decide(o)
+}
+
+// stale is failover's term.stale: somebody else has taken over the record, so
+// the Lease is theirs, most likely.
+func (c *controller) stale(o failover.Observation) bool {
+	t := &c.term
+	switch {
+	case c.w.mutation == EpochNotFirst, o.Record == nil, o.Record.Leader == c.name, !t.claimed:
+		t.usurped = time.Time{}
+		return false
+	case t.usurped.IsZero():
+		t.usurped = o.Now
+	case o.Now.Sub(t.usurped) >= c.w.settings.Failover.Lease.Duration.Std():
+		t.claimed = false
+		return false
+	}
+	return true
+}
+
+// apply writes.
+func (c *controller) apply(a failover.Action) {
+	t, number := &c.term, c.number
+	t.writing = true
+	t.writes++
+	selects := a.Kind == failover.Bootstrap || a.Kind == failover.Repair || a.Kind == failover.Finish
+	old := t.service.rec
+	call(&c.process, &c.w.api.process, c.w.settings.Failover.Permit.Age.Std(),
+		func(reply func(outcome)) { reply(c.w.api.write(c, old, a.Record, selects)) },
+		func(got outcome, ok bool) {
+			if c.number != number {
+				return
+			}
+			t.writing, t.readAt = false, time.Time{}
+			if !ok || got != written {
+				t.known = false
+				c.read()
+				return
+			}
+			r := a.Record
+			t.service.rec, t.claimed = &r, true
+			if selects {
+				t.service.selector = r.Active
+			}
+			c.think()
+		})
+}
+
+// read is failover's term.refresh.
+func (c *controller) read() {
+	t, number := &c.term, c.number
+	every := c.w.settings.Failover.Probe.Interval.Std()
+	if !t.known {
+		every = 25 * time.Millisecond
+	}
+	if t.reading || t.writing || c.wall().Sub(t.readAt) < every {
+		return
+	}
+	t.reading, t.readAt = true, c.wall()
+	writes := t.writes
+	call(&c.process, &c.w.api.process, c.w.settings.Failover.Permit.Age.Std(), func(reply func(service)) { reply(c.w.api.service) }, func(s service, ok bool) {
+		if c.number != number {
+			return
+		}
+		t.reading = false
+		if ok && writes == t.writes {
+			t.service, t.known = s, true
+			c.think()
+		}
+	})
+}
+
+// push is failover's term.push.
+func (c *controller) push() {
+	t, number := &c.term, c.number
+	if !t.known || t.service.rec == nil {
+		return
+	}
+	for role := range roles {
+		if s := c.sides[role].status; t.pushing[role] || s != nil && s.Epoch >= t.service.rec.Epoch {
+			continue
+		}
+		t.pushing[role] = true
+		sent, truth, g, r := c.wall(), c.w.now, c.w.guards[role], *t.service.rec
+		call(&c.process, &g.process, c.w.settings.Failover.Probe.Timeout.Std(), func(reply func(record.Status)) { g.told(r, reply) }, func(st record.Status, ok bool) {
+			if c.number != number {
+				return
+			}
+			if ok {
+				c.reported(role, st, sent, truth)
+			}
+			c.after(25*time.Millisecond, func() { t.pushing[role] = false })
+		})
+	}
+}
