@@ -11,12 +11,13 @@ TEST_DEBS := $(BUILD_DEBS) $(RUN_DEBS) mosquitto skopeo buildah docker-registry 
 # What the nodes of a cluster run, and the router in front of it.
 CLUSTER_DEBS := containerd runc containernetworking-plugins iproute2 nftables conntrack procps util-linux haproxy iputils-ping mosquitto-clients ca-certificates
 
-.PHONY: build demo demo-stop test fuzz lint bench clean cluster-up cluster-down test-cluster
+.PHONY: build demo demo-stop test fuzz soak lint bench clean cluster-up cluster-down test-cluster chaos
 
-build: bin/mosqbuild
+build: bin/mosqbuild bin/mosqagent
 
-bin/mosqbuild: FORCE
-	go build -ldflags '-s -w' -o $@ ./cmd/mosqbuild
+# mosqagent beside it is what "image build --component agent" puts into an image.
+bin/mosqbuild bin/mosqagent: FORCE
+	go build -trimpath -ldflags '-s -w' -o $@ ./cmd/$(@F)
 FORCE:
 
 demo: ## build an image, run it, use it, push it, print its manifests
@@ -44,6 +45,15 @@ test-cluster: build ## what is rendered, on a real cluster
 	@testing/install.sh $(BUILD_DEBS) $(CLUSTER_DEBS)
 	@bin/mosqbuild packages build >/dev/null
 	@[ -z "$$CI" ] || export MOSQBUILD_REQUIRE=1; MOSQBUILD_CLUSTER=1 go test -count=1 -timeout 30m -v ./testing/cluster/...
+
+chaos: build ## every fault on a real cluster, timed; CHAOS=short is five minutes of it, CHAOS=2h more
+	@testing/install.sh $(BUILD_DEBS) $(CLUSTER_DEBS)
+	@bin/mosqbuild packages build >/dev/null
+	go run ./testing/chaos $(if $(CHAOS),--profile $(CHAOS))
+
+soak: ## what CI does in small: MODEL_STEPS of the failover's simulation, and fuzzing for FUZZTIME a target
+	MODEL_STEPS=$${MODEL_STEPS:-50000000} go test -count=1 -timeout 2h -v ./testing/model
+	FUZZTIME=$${FUZZTIME:-5m} testing/fuzz.sh
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; } >&2

@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"certs", "passwd"},
 	{"internal/fault", "internal/atomicfile"},
 	{"packages", "files", "internal"},
-	{"image", "openshift"},
+	{"image", "openshift", "agent", "failover"},
 	{"cmd"},
 	{"testing"},
 }
