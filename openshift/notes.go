@@ -73,18 +73,13 @@ func (d objects) firstRole() string {
 
 func (d objects) pairNotes(say func(string, ...any)) {
 	name, ns := d.cfg.Name, d.cfg.Deploy.Namespace
-	say("clients are switched to the other broker by hand: %s; applying the objects again switches them back", switchCommand(name, ns, config.RoleSecondary))
+	say("the Service %s has no selector: who serves is the controllers' to write there, so that applying the objects again switches nothing; they do so when both brokers are up: kubectl get endpointslices -n %s -l kubernetes.io/service-name=%s", name, ns, name)
+	say("three nodes are needed for all of it: a controller is on each of three, and two of them decide; on two nodes one waits, and a lost node may leave nobody to switch")
+	say("a broker that comes back begins empty and takes over the other's retained messages; sessions and queued messages of a lost one are lost with it")
 	if d.cfg.Deploy.Volume() != "" {
-		say("with deploy.storage a broker comes back with what it had: retained messages deleted or changed meanwhile return, or differ between the brokers for good; without it the broker comes back empty and takes over the other's")
-	} else {
-		say("a broker that comes back is empty and takes over the other's retained messages; one that was cut off and kept running must be restarted before it is connected again")
+		say("with deploy.storage the broker that served last keeps what it saved, for when both lose power; a volume that can't leave a lost node keeps that broker from coming back elsewhere")
 	}
 	if d.cfg.Deploy.Ingress == config.IngressTraefik && !d.options.TraefikPorts {
 		say("Traefik needs an entry point for each IngressRouteTCP; on k3s, --traefik-ports renders them")
 	}
-}
-
-// switchCommand is the command that leads clients to the broker of that role.
-func switchCommand(name, namespace, role string) string {
-	return fmt.Sprintf(`kubectl patch service %s -n %s -p '{"spec":{"selector":{"%s":"%s"}}}'`, name, namespace, config.LabelRole, role)
 }

@@ -147,6 +147,10 @@ func TestMounts(t *testing.T) {
 			if _, tls := cfg.Listener(true); tls {
 				want = append(want, config.CertsDir+"/"+config.CAFile)
 			}
+			if role != "" {
+				want = append(want, config.AgentConfigDir+"/"+config.AgentFile, config.AuthDir+"/"+config.GuardFile,
+					"/var/run/secrets/kubernetes.io/serviceaccount/token", config.AgentTLS(config.CAFile), config.AgentTLS(config.CertFile), config.AgentTLS(config.KeyFile))
+			}
 			for _, p := range want {
 				if !mounted[p] {
 					t.Errorf("%s isn't mounted; these are: %v", p, slices.Sorted(maps.Keys(mounted)))

@@ -41,7 +41,8 @@ func TestPair(t *testing.T) {
 		}
 	})
 	for name, want := range map[string][]string{
-		"mosquitto": {config.RolePrimary}, "mosquitto-primary": {config.RolePrimary}, "mosquitto-secondary": {config.RoleSecondary},
+		"mosquitto-primary": {config.RolePrimary}, "mosquitto-primary-guard": {config.RolePrimary},
+		"mosquitto-secondary": {config.RoleSecondary}, "mosquitto-secondary-guard": {config.RoleSecondary},
 	} {
 		s := find[corev1.Service](objs)
 		i := slices.IndexFunc(s, func(s *corev1.Service) bool { return s.Name == name })
@@ -50,6 +51,9 @@ func TestPair(t *testing.T) {
 				t.Errorf("Service %s and the %s: %v", name, role, s[i].Spec.Selector)
 			}
 		}
+	}
+	if clients := find[corev1.Service](objs)[0]; clients.Name != "mosquitto" || clients.Spec.Selector != nil {
+		t.Errorf("Service %s has the selector %v, which is the controllers' to write", clients.Name, clients.Spec.Selector)
 	}
 	budget := find[policyv1.PodDisruptionBudget](objs)[0]
 	if budget.Spec.MinAvailable.IntVal != 1 || !selects(budget.Spec.Selector.MatchLabels, pods[config.RolePrimary]) || !selects(budget.Spec.Selector.MatchLabels, pods[config.RoleSecondary]) {
@@ -192,10 +196,10 @@ func TestNotes(t *testing.T) {
 		"there is no Route":     {"service-ca"},
 		"ACME":                  {"cert-manager"},
 		"rollout restart":       {"service-ca", "cert-manager"},
-		"kubectl patch service": {"ha", "ha-traefik", "ha-route"},
-		`{"role":"secondary"}`:  {"ha", "ha-traefik", "ha-route"},
+		"has no selector":       {"ha", "ha-traefik", "ha-route"},
+		"three nodes":           {"ha", "ha-traefik", "ha-route"},
 		"replaces the one":      {"ha-traefik"},
-		"for good":              {"ha-traefik"},
+		"deploy.storage":        {"ha-traefik"},
 	} {
 		for name, cfg := range deployments() {
 			all := strings.Join(append(openshift.Notes(cfg, options(cfg)), openshift.Warnings(cfg, options(cfg))...), "\n")

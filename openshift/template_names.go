@@ -64,7 +64,10 @@ func (t *template) name(s string) string {
 func (t *template) dnsName(s string) string {
 	first, rest, dotted := strings.Cut(s, ".")
 	named := t.name(first)
-	if named == first || !dotted {
+	switch {
+	case named == first: // another's, or an address
+		return s
+	case !dotted:
 		return named
 	}
 	if namespace, _, _ := strings.Cut(rest, "."); namespace == t.values.Namespace {

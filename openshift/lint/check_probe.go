@@ -107,7 +107,7 @@ func (b *broker) httpProbe(r *report, name string, port intstr.IntOrString) {
 	if port.Type == intstr.String {
 		n = namedPort(b.container, port.StrVal)
 	}
-	if l, _ := b.conf.listener(n); !l.http() {
+	if l, _ := b.conf.listener(n); !b.guards(n) && !l.http() {
 		r.add("MQ503", at, execFix, "%s: the listener on %d doesn't answer HTTP", name, n)
 	}
 }
