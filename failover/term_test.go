@@ -40,6 +40,21 @@ func TestACrashIsAnsweredInOrder(t *testing.T) {
 	})
 }
 
+func TestAWordThatIsNotWithdrawnIsWaitedFor(t *testing.T) {
+	bubble(t, func(w *world, _ *failover.Controller) {
+		w.guards[secondary].do(func(*record.Status) { w.guards[secondary].deaf = true })
+		w.guards[primary].cutOff()
+		time.Sleep(10 * time.Second)
+		if r := w.record(); r.Pending != secondary || r.Active != primary {
+			t.Errorf("the standby's guard may still give its word, and yet: %+v", r)
+		}
+		w.guards[secondary].do(func(*record.Status) { w.guards[secondary].deaf = false })
+		if took := w.until("switched", 5*time.Second, serving(secondary)); took < time.Second {
+			t.Errorf("switched %s after the word was withdrawn", took)
+		}
+	})
+}
+
 func TestALostBrokerIsWaitedFor(t *testing.T) {
 	bubble(t, func(w *world, _ *failover.Controller) {
 		f := w.settings().Failover

@@ -39,6 +39,7 @@ type fakeGuard struct {
 	st      record.Status
 	cut     bool // the leader doesn't reach it
 	lost    bool // nobody does
+	deaf    bool // it takes no records
 	changed chan struct{}
 
 	asked    time.Time // the broker, by MQTT
@@ -253,7 +254,7 @@ func (g *fakeGuard) serves() bool {
 
 // obey is what a guard does with a newer record. The lock must be held.
 func (g *fakeGuard) obey(r record.Record) {
-	if r.Epoch <= g.st.Epoch {
+	if r.Epoch <= g.st.Epoch || g.deaf {
 		return
 	}
 	g.set(func(s *record.Status) {
