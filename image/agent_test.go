@@ -108,7 +108,7 @@ func TestBuildAgent(t *testing.T) {
 }
 
 // What the agents' image may take, compressed.
-const agentMost = 12 << 20
+const agentMost = 12_000_000
 
 func TestAgentSize(t *testing.T) {
 	if testing.Short() {

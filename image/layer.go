@@ -74,13 +74,20 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) {
 // writeLayer writes entries to w as a gzipped tar and returns the layer's sums
 // and size; the caller adds open.
 func writeLayer(ctx context.Context, w io.Writer, entries []packages.Entry, created time.Time) (*layer, error) {
+	return packing{gzipLevel, gzipBlock}.writeLayer(ctx, w, entries, created)
+}
+
+// packing is how a layer is compressed.
+type packing struct{ level, block int }
+
+func (p packing) writeLayer(ctx context.Context, w io.Writer, entries []packages.Entry, created time.Time) (*layer, error) {
 	digest, diffID := sha256.New(), sha256.New()
 	count := &counter{}
-	z, err := pgzip.NewWriterLevel(io.MultiWriter(w, digest, count), gzipLevel)
+	z, err := pgzip.NewWriterLevel(io.MultiWriter(w, digest, count), p.level)
 	if err != nil {
 		return nil, err
 	}
-	if err := z.SetConcurrency(gzipBlock, 2*runtime.GOMAXPROCS(0)); err != nil {
+	if err := z.SetConcurrency(p.block, 2*runtime.GOMAXPROCS(0)); err != nil {
 		return nil, err
 	}
 	err = writeTar(ctx, io.MultiWriter(z, diffID), entries, created)
@@ -93,8 +100,12 @@ func writeLayer(ctx context.Context, w io.Writer, entries []packages.Entry, crea
 // memoryLayer is a layer kept in memory: right for small ones, and for all
 // where there is no cache.
 func memoryLayer(ctx context.Context, entries []packages.Entry, created time.Time) (*layer, error) {
+	return packing{gzipLevel, gzipBlock}.memoryLayer(ctx, entries, created)
+}
+
+func (p packing) memoryLayer(ctx context.Context, entries []packages.Entry, created time.Time) (*layer, error) {
 	var buf bytes.Buffer
-	l, err := writeLayer(ctx, &buf, entries, created)
+	l, err := p.writeLayer(ctx, &buf, entries, created)
 	if err != nil {
 		return nil, err
 	}
