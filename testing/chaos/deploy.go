@@ -27,10 +27,13 @@ const settings = "deploy: {profile: ha, namespace: " + namespace + "}\n"
 // workshop is where mosqbuild is built and run.
 type workshop struct{ dir, program string }
 
-// newWorkshop builds mosqbuild in a folder of its own, dir.
+// newWorkshop builds mosqbuild and its agent in a folder of its own, dir.
 func newWorkshop(ctx context.Context, dir string) (*workshop, error) {
 	w := &workshop{dir, filepath.Join(dir, "mosqbuild")}
-	if _, err := command(exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags", "-s -w", "-o", w.program, "github.com/mosqbuild/mosqbuild/cmd/mosqbuild")); err != nil {
+	const commands = "github.com/mosqbuild/mosqbuild/cmd/"
+	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags", "-s -w", "-o", dir+"/", commands+"mosqbuild", commands+"mosqagent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if _, err := command(build); err != nil {
 		return nil, err
 	}
 	return w, os.WriteFile(filepath.Join(dir, "mosqbuild.yaml"), []byte(settings), 0o644)
@@ -50,13 +53,13 @@ func (w *workshop) images(ctx context.Context, c *cluster.Cluster, agent bool) e
 		name string
 		args []string
 	}
-	images := []image{{name: brokerImage}}
+	images := []image{{brokerImage, []string{"--local"}}}
 	if agent {
 		images = append(images, image{agentImage, []string{"--component", "agent"}})
 	}
 	for _, image := range images {
 		archive := filepath.Join(w.dir, "image.tar")
-		args := append([]string{"image", "build", "--quiet", "--local", "-o", "docker-archive:" + archive}, image.args...)
+		args := append([]string{"image", "build", "--quiet", "-o", "docker-archive:" + archive}, image.args...)
 		if _, err := w.mosqbuild(ctx, args...); err != nil {
 			return err
 		}

@@ -108,11 +108,10 @@ func (s *stage) runLoop(ctx context.Context, f fault) (figures, error) {
 	if !sleep(ctx, 7*time.Second) {
 		return figures{}, ctx.Err()
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.restart(ctx); err != nil {
 		return figures{}, err
 	}
 	defer s.leave()
-	sleep(ctx, 3*time.Second)
 	return s.run(ctx, f, 0)
 }
 

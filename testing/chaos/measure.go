@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ type figures struct {
 	twice int
 	// both are acknowledgements of the old broker that come after the new one's.
 	both []string
+	// strays are clients that are served by the other broker than the active one.
+	strays []string
 	// switches is how often another broker became the active one, and needless
 	// how often for no reason.
 	switches, needless int
@@ -36,7 +39,13 @@ type figures struct {
 func (f figures) worst() time.Duration { return max(f.outage[0], f.outage[1]) }
 
 // unsafe says what must never be.
-func (f figures) unsafe() []string { return append(slices.Clone(f.both), f.retained...) }
+func (f figures) unsafe() []string {
+	all := append(slices.Clone(f.both), f.retained...)
+	if len(f.strays) > 0 {
+		all = append(all, "served by the standby: "+strings.Join(f.strays, ", "))
+	}
+	return all
+}
 
 // measure reads a run from its events: the fault came at, the run ended at end.
 func measure(events []load.Event, pairs int, at, end time.Duration) figures {
@@ -176,8 +185,8 @@ func overlaps(events []load.Event) []string {
 	for _, old := range all {
 		for _, now := range all {
 			if now.service && now.pod != old.pod && now.up > old.up && old.lastSent > now.firstAck {
-				found = append(found, "two brokers: "+old.client+" at "+old.pod+" had a message acknowledged "+
-					(old.lastSent-now.firstAck).Round(time.Millisecond).String()+" after "+now.client+" at "+now.pod+" had")
+				found = append(found, fmt.Sprintf("two brokers: %s (connection %d) at %s, connected for %s, had a message acknowledged that it sent %s after %s (connection %d) at %s had",
+					old.client, old.conn, old.pod, (now.up-old.up).Round(time.Millisecond), (old.lastSent-now.firstAck).Round(time.Millisecond), now.client, now.conn, now.pod))
 				break
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,12 +20,30 @@ import (
 type journal struct {
 	mu     sync.Mutex
 	events []load.Event
+	at     map[string]load.Event // where each client's newest connection leads to
 }
 
 func (j *journal) add(e load.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.events = append(j.events, e)
+	if e.Kind == load.Pod {
+		j.at[e.Client] = e
+	}
+}
+
+// strays are the clients that the Service has led elsewhere than to a pod.
+func (j *journal) strays(pod string) []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var all []string
+	for client, e := range j.at {
+		if !strings.HasPrefix(client, pinnedPrefix) && e.Address != pod {
+			all = append(all, client+" at "+e.Address)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // since returns the events from a time on.

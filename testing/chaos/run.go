@@ -33,6 +33,12 @@ func (s *stage) run(ctx context.Context, f fault, n int) (figures, error) {
 			return figures{fault: err.Error()}, nil
 		}
 	}
+	if strays := s.log.strays(now.at().ip); len(strays) > 0 {
+		// The fault would be nothing to them.
+		if err := s.restart(ctx); err != nil {
+			return figures{}, err
+		}
+	}
 	began := load.Now()
 	s.log.forget(began - 2*time.Second)
 	if !s.served(ctx, 10*time.Second) {
@@ -75,7 +81,7 @@ func (s *stage) recover(ctx context.Context, w wound) (broken string, err error)
 
 // conclude waits for the pair to be ready again, and measures.
 func (s *stage) conclude(ctx context.Context, f fault, began, at time.Duration, counter *counter, broken string) figures {
-	_, err := s.settled(ctx, readyLimit)
+	now, err := s.settled(ctx, readyLimit)
 	if broken == "" && err != nil {
 		broken = err.Error()
 	}
@@ -84,6 +90,7 @@ func (s *stage) conclude(ctx context.Context, f fault, began, at time.Duration, 
 	switches := counter.stop()
 	events := s.log.since(began)
 	got := measure(events, s.pairs, at, load.Now())
+	got.strays = s.log.strays(now.at().ip)
 	got.fault, got.switches, got.needless = broken, switches, max(0, switches-f.switches)
 	s.ledger.note(events)
 	if snapErr != nil {

@@ -37,7 +37,7 @@ type stage struct {
 // without its noticing.
 func (s *stage) enter(ctx context.Context) error {
 	var err error
-	s.log, s.ledger, s.writers = &journal{}, ledger{}, map[string]*player{}
+	s.log, s.ledger, s.writers = &journal{at: map[string]load.Event{}}, ledger{}, map[string]*player{}
 	if s.clients, err = play(ctx, s.Cluster, clientPlace, s.log); err != nil {
 		return err
 	}
@@ -56,6 +56,16 @@ func (s *stage) leave() {
 		w.stop()
 	}
 	s.clients, s.writers = nil, nil
+}
+
+// restart has new clients come in the place of the present ones.
+func (s *stage) restart(ctx context.Context) error {
+	s.leave()
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	sleep(ctx, 3*time.Second) // until each retained message has been written
+	return ctx.Err()
 }
 
 // restartWriters starts the writers of nodes, also of those that have a new

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"net"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -81,9 +82,9 @@ func (c *client) current() (*conn, int) {
 // whereTo says which pod the Service has led a connection to, as the kernel
 // has it.
 func (c *client) whereTo(conn *conn, n int) {
-	local := conn.LocalAddr().String()
-	port := local[strings.LastIndexByte(local, ':')+1:]
-	out, _ := exec.Command("conntrack", "--dump", "--proto", "tcp", "--sport", port).Output()
+	local, remote := conn.LocalAddr().(*net.TCPAddr), conn.RemoteAddr().(*net.TCPAddr)
+	out, _ := exec.Command("conntrack", "--dump", "--proto", "tcp", "--state", "ESTABLISHED",
+		"--sport", strconv.Itoa(local.Port), "--dst", remote.IP.String()).Output()
 	if pod := podOf(string(out)); pod != "" {
 		c.sink.emit(Event{Kind: Pod, Client: c.name, Conn: n, Address: pod})
 	}
