@@ -80,19 +80,22 @@ type Guard struct {
 	begin   time.Duration // of the clock
 	wake    chan struct{} // holds a value when there is something to look at
 
-	mu      sync.Mutex
-	ledger  *Ledger
-	child   child
-	other   other
-	link    link
-	relink  bool // the bridge waits for a run that is fresh
-	emptied bool // since the last run
-	leaving time.Duration
-	passed  time.Duration // when the loop last turned
-	last    Action        // as logged
-	status  record.Status // as last told
-	changed chan struct{} // closed with each publish
-	passes  int64         // of the loop
+	mu     sync.Mutex
+	ledger *Ledger
+	child  child
+	other  other
+	link   link
+	relink bool // the bridge waits for a run that is fresh
+	// starting says that a run is about to begin, decided by a record that may
+	// be out of date by now: nobody may be told meanwhile that the broker is down.
+	starting bool
+	emptied  bool // since the last run
+	leaving  time.Duration
+	passed   time.Duration // when the loop last turned
+	last     Action        // as logged
+	status   record.Status // as last told
+	changed  chan struct{} // closed with each publish
+	passes   int64         // of the loop
 
 	data     bool   // there is something of an earlier run
 	apiError string // why the record can't be read
@@ -199,6 +202,7 @@ func (g *Guard) pass() (exit bool) {
 	g.halt(o, a)
 	g.tell(a)
 	begin := a.Do == Start && g.child.run == ""
+	g.starting = begin
 	g.passes++
 	g.publish(now)
 	g.mu.Unlock()

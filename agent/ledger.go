@@ -60,16 +60,17 @@ func (l *Ledger) Word(w record.Word, sent time.Duration) {
 }
 
 // Give is the word for the other broker's guard: that it is active, and that
-// nobody has asked this one to take over. Whether this one is a standby doesn't
-// matter, so that the word can be had as soon as it is needed. Before a record
-// was read from the API since this guard began it gives none: what it knew
-// before then is forgotten.
+// nobody has told this one to take over. Without a record read from the API
+// since this guard began it gives none: what it was told before then is
+// forgotten. After that a pushed record will do, for whoever begins a switch
+// waits until this very guard has the next one.
 func (l *Ledger) Give() record.Word {
 	if l.newest == nil {
 		return record.Word{}
 	}
 	r := l.newest
-	return record.Word{Epoch: r.Epoch, Given: l.read != nil && r.Active == record.Other(l.role) && r.Pending == ""}
+	given := l.read != nil && r.Active == record.Other(l.role) && r.Pending == ""
+	return record.Word{Epoch: r.Epoch, Given: given}
 }
 
 // Record is the newest record, nil while none was read from the API.

@@ -284,6 +284,9 @@ func newLine(t *testing.T, to string) *line {
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
+			if err != nil {
+				continue
+			}
 			go x.pass(c)
 		}
 	}()

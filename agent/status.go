@@ -37,7 +37,10 @@ func (g *Guard) view() record.Status {
 		Healthy: c.healthy(g.o.Settings.Failover.Probe),
 		Fresh:   c.fresh(), Linked: g.link.up, Synced: c.synced && c.run != "", Data: g.data,
 	}
-	if c.run == "" {
+	switch {
+	case c.run == "" && g.starting:
+		s.Run = downStarting
+	case c.run == "":
 		s.Down = c.down
 	}
 	return s
