@@ -133,7 +133,7 @@ func (g *guard) pass() {
 // act carries out what was decided.
 func (g *guard) act(o agent.Observation, a agent.Action) {
 	b := g.w.brokers[g.role]
-	if r := o.Record; r == nil || r.Active != o.Role || r.Standby == "" || o.Broker.Run == "" {
+	if r := o.Record; r == nil || r.Active != o.Role || r.Standby == "" {
 		g.needs = -1
 	} else if g.needs < 0 {
 		g.needs = g.now()

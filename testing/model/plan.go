@@ -106,7 +106,10 @@ func (w *World) compare() {
 	if !w.Until(w.settled(), w.ready) {
 		w.fail("no progress: a pair that nobody uses isn't ready")
 	}
-	w.Run(w.now + 2*time.Second)
+	// What was lost on the way, and sent again and again, has arrived by then,
+	// or the link has ended and the standby begun anew.
+	w.Run(w.now + 8*time.Second)
+	w.Until(w.settled(), w.ready)
 	a, b := w.brokers[0].run, w.brokers[1].run
 	if w.violation != nil || w.link == nil || a == nil || b == nil {
 		return
