@@ -9,6 +9,7 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/kube"
+	"github.com/mosqbuild/mosqbuild/internal/kube/election"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -84,7 +85,7 @@ func (c *Cluster) Event(ctx context.Context, e Event) error {
 // Elect campaigns for the deployment's Lease.
 func (c *Cluster) Elect(ctx context.Context, lead func(context.Context), leader func(string)) error {
 	l := c.settings.Failover.Lease
-	return c.client.Elect(ctx, kube.Election{
+	return election.Run(ctx, c.client, election.Election{
 		Lease: c.settings.LeaseName(), Identity: c.me,
 		Duration: l.Duration.Std(), Renew: l.Renew.Std(), Retry: l.Retry.Std(),
 		OnLead: lead, OnLeader: leader,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/kube"
+	"github.com/mosqbuild/mosqbuild/internal/kube/election"
 )
 
 // hole is a TCP proxy before a server, of which the connections can go dead:
@@ -201,7 +202,7 @@ func TestSilence(t *testing.T) {
 		t.Fatal(err)
 	}
 	os.Stderr = w
-	electErr := client.Elect(context.Background(), election("me", func(context.Context) {}))
+	electErr := election.Run(context.Background(), client, standing("me", func(context.Context) {}))
 	os.Stderr = old
 	w.Close()
 	if out, _ := io.ReadAll(r); len(out) > 0 || electErr == nil {

@@ -14,10 +14,11 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/kube"
+	"github.com/mosqbuild/mosqbuild/internal/kube/election"
 )
 
-func election(identity string, lead func(context.Context)) kube.Election {
-	return kube.Election{
+func standing(identity string, lead func(context.Context)) election.Election {
+	return election.Election{
 		Lease: "mqtt-failover", Identity: identity,
 		Duration: time.Second, Renew: 700 * time.Millisecond, Retry: 50 * time.Millisecond, OnLead: lead,
 	}
@@ -25,7 +26,7 @@ func election(identity string, lead func(context.Context)) kube.Election {
 
 // stand runs an election; leads gets a value at the beginning and at the end of
 // each time of leading. The returned function ends it and returns its error.
-func stand(t *testing.T, c *kube.Client, e kube.Election) (leads chan bool, end func() error) {
+func stand(t *testing.T, c *kube.Client, e election.Election) (leads chan bool, end func() error) {
 	t.Helper()
 	leads = make(chan bool, 100)
 	e.OnLead = func(ctx context.Context) {
@@ -35,18 +36,25 @@ func stand(t *testing.T, c *kube.Client, e kube.Election) (leads chan bool, end 
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- c.Elect(ctx, e) }()
+	go func() { done <- election.Run(ctx, c, e) }()
 	end = sync.OnceValue(func() error {
 		cancel()
 		select {
 		case err := <-done:
 			return err
 		case <-time.After(30 * time.Second):
-			return errors.New("Elect goes on after its context")
+			return errors.New("it goes on after its context")
 		}
 	})
 	t.Cleanup(func() { end() })
 	return leads, end
+}
+
+// holder is who has the Lease.
+func holder(t *testing.T, c *kube.Client, lease string) (string, error) {
+	t.Helper()
+	h, err := c.Holder(context.Background(), lease)
+	return h.Identity, err
 }
 
 func expect(t *testing.T, leads <-chan bool, want bool) {
@@ -66,15 +74,15 @@ func TestElect(t *testing.T) {
 	client := s.client(t)
 	var mu sync.Mutex
 	var told []string
-	one := election("one_10.0.0.1", nil)
+	one := standing("one_10.0.0.1", nil)
 	var stopped atomic.Int32
 	one.OnStopped = func() { stopped.Add(1) }
 	leadsOne, endOne := stand(t, client, one)
 	expect(t, leadsOne, true)
-	if got, err := client.Leader(context.Background(), one.Lease); err != nil || got != one.Identity {
+	if got, err := holder(t, client, one.Lease); err != nil || got != one.Identity {
 		t.Errorf("leader %q, %v", got, err)
 	}
-	two := election("two_10.0.0.2", nil)
+	two := standing("two_10.0.0.2", nil)
 	two.OnLeader = func(id string) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -98,7 +106,7 @@ func TestElect(t *testing.T) {
 	if err := endTwo(); err != nil {
 		t.Error(err)
 	}
-	if got, err := client.Leader(context.Background(), one.Lease); err != nil || got != "" {
+	if got, err := holder(t, client, one.Lease); err != nil || got != "" {
 		t.Errorf("nobody leads, but %q does, %v", got, err)
 	}
 	mu.Lock()
@@ -120,7 +128,7 @@ func TestElect(t *testing.T) {
 // once it is time, and stands again.
 func TestElectAgain(t *testing.T) {
 	s := newServer(t)
-	e := election("me", nil)
+	e := standing("me", nil)
 	e.Duration, e.Renew = 4*time.Second, time.Second
 	leads, end := stand(t, s.client(t), e)
 	expect(t, leads, true)
@@ -155,16 +163,16 @@ func TestReleaseWaits(t *testing.T) {
 	defer cancel()
 	var early atomic.Bool
 	led := make(chan struct{})
-	e := election("me", func(ctx context.Context) {
+	e := standing("me", func(ctx context.Context) {
 		close(led)
 		<-ctx.Done()
 		time.Sleep(300 * time.Millisecond)
-		if holder, err := client.Leader(context.Background(), "mqtt-failover"); err != nil || holder != "me" {
+		if got, err := holder(t, client, "mqtt-failover"); err != nil || got != "me" {
 			early.Store(true)
 		}
 	})
 	done := make(chan error, 1)
-	go func() { done <- client.Elect(ctx, e) }()
+	go func() { done <- election.Run(ctx, client, e) }()
 	<-led
 	cancel()
 	if err := <-done; err != nil {
@@ -173,8 +181,8 @@ func TestReleaseWaits(t *testing.T) {
 	if early.Load() {
 		t.Error("the Lease was given up while OnLead was at work")
 	}
-	if holder, err := client.Leader(context.Background(), "mqtt-failover"); err != nil || holder != "" {
-		t.Errorf("the Lease has the holder %q, %v", holder, err)
+	if got, err := holder(t, client, "mqtt-failover"); err != nil || got != "" {
+		t.Errorf("the Lease has the holder %q, %v", got, err)
 	}
 }
 
@@ -182,7 +190,7 @@ func TestReleaseWaits(t *testing.T) {
 // doesn't release that one's.
 func TestReleaseTakesNothing(t *testing.T) {
 	s := newServer(t)
-	leads, end := stand(t, s.client(t), election("me", nil))
+	leads, end := stand(t, s.client(t), standing("me", nil))
 	expect(t, leads, true)
 	s.put(leasePath, `{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"mqtt-failover"},"spec":{"holderIdentity":"other","leaseDurationSeconds":3600,"renewTime":"2100-01-01T00:00:00.000000Z"}}`)
 	expect(t, leads, false)
@@ -205,7 +213,7 @@ func TestElectWithoutALease(t *testing.T) {
 		s := newServer(t)
 		s.remove(leasePath)
 		s.before = before
-		err := s.client(t).Elect(context.Background(), election("me", func(context.Context) { t.Error("leads") }))
+		err := election.Run(context.Background(), s.client(t), standing("me", func(context.Context) { t.Error("leads") }))
 		if !errors.Is(err, want) || !strings.Contains(err.Error(), "mqtt-failover") || fault.HintOf(err) == "" {
 			t.Errorf("got %v, want %v", err, want)
 		}
@@ -213,9 +221,9 @@ func TestElectWithoutALease(t *testing.T) {
 }
 
 func TestElectRefusesTimes(t *testing.T) {
-	e := election("me", nil)
+	e := standing("me", nil)
 	e.Renew = e.Duration
-	if err := newServer(t).client(t).Elect(context.Background(), e); err == nil {
+	if err := election.Run(context.Background(), newServer(t).client(t), e); err == nil {
 		t.Error("a leader may renew for as long as others wait")
 	}
 }

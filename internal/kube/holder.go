@@ -17,7 +17,7 @@ type Holder struct {
 
 // Holder returns who has the Lease. It wraps ErrNotFound and ErrForbidden.
 func (c *Client) Holder(ctx context.Context, lease string) (Holder, error) {
-	l, err := c.lease(ctx, lease)
+	l, err := c.Lease(ctx, lease)
 	if err != nil {
 		return Holder{}, err
 	}

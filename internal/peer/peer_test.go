@@ -53,9 +53,9 @@ func TestCallsCarryJSON(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	var status *peer.StatusError
-	err := c.Call(t.Context(), http.MethodPost, address, "/echo", map[string]int{"unknown": 1}, nil)
+	err := c.Call(t.Context(), http.MethodPost, address, "/echo", map[string]int{"text": 1}, nil)
 	if !errors.As(err, &status) || status.Code != http.StatusBadRequest {
-		t.Errorf("an unknown field: %v", err)
+		t.Errorf("a number for a text: %v", err)
 	}
 	if err := c.Call(t.Context(), http.MethodPost, address, "/echo", note{strings.Repeat("x", 1<<20)}, nil); !errors.As(err, &status) {
 		t.Errorf("a huge message: %v", err)

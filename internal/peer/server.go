@@ -51,11 +51,11 @@ func Reply(w http.ResponseWriter, code int, v any) {
 	_, _ = w.Write(data) // whoever asked has gone
 }
 
-// Read reads the request's JSON into v, strictly. Where it can't, it has
-// answered so and returns false.
+// Read reads the request's JSON into v. Fields that v lacks are a newer agent's,
+// while the agents are being replaced. Where it can't, it has answered so and
+// returns false.
 func Read(w http.ResponseWriter, r *http.Request, v any) bool {
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessage))
-	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
 		http.Error(w, "reading the request: "+err.Error(), http.StatusBadRequest)
 		return false

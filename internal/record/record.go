@@ -1,7 +1,6 @@
 package record
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -74,15 +73,14 @@ func Other(role string) string {
 	return config.RolePrimary
 }
 
-// Parse reads an annotation's value, strictly. "" is no record: nil.
+// Parse reads an annotation's value. "" is no record: nil. Fields that it doesn't
+// know are a newer agent's, while the agents are being replaced.
 func Parse(text string) (*Record, error) {
 	if text == "" {
 		return nil, nil
 	}
 	var r Record
-	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&r); err != nil {
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		return nil, fmt.Errorf("reading the annotation %q: %w", Annotation, err)
 	}
 	role := func(s string) bool { return s == config.RolePrimary || s == config.RoleSecondary }

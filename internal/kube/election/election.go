@@ -1,4 +1,4 @@
-package kube
+package election
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/kube"
 )
 
 // Election is one in which a process stands until its context ends.
@@ -38,16 +39,16 @@ type Election struct {
 	OnStopped func()
 }
 
-// Elect stands for election, again after each loss, until ctx ends: then it
+// Run stands for election, again after each loss, until ctx ends: then it
 // gives up the Lease, if it has it, and returns nil. Where the Lease isn't
 // there or the rights to get and update it are missing, it returns an error
-// that wraps ErrNotFound or ErrForbidden; any other trouble it sits out.
+// that wraps kube.ErrNotFound or kube.ErrForbidden; any other trouble it sits out.
 //
 // That two processes lead at once for a moment can't be excluded: what leaders
 // do must be safe without it.
-func (c *Client) Elect(ctx context.Context, e Election) error {
+func Run(ctx context.Context, c *kube.Client, e Election) error {
 	for ctx.Err() == nil {
-		if err := c.term(ctx, e); err != nil {
+		if err := term(ctx, c, e); err != nil {
 			return err
 		}
 	}
@@ -55,7 +56,7 @@ func (c *Client) Elect(ctx context.Context, e Election) error {
 }
 
 // term stands once: until ctx ends, or the Lease was gained and lost.
-func (c *Client) term(ctx context.Context, e Election) error {
+func term(ctx context.Context, c *kube.Client, e Election) error {
 	ctx, stop := context.WithCancel(klog.NewContext(ctx, logr.Discard()))
 	defer stop()
 	l := &lock{client: c, e: e, stop: stop, returned: make(chan struct{})}
@@ -82,20 +83,10 @@ func (c *Client) term(ctx context.Context, e Election) error {
 		}
 	}
 	switch {
-	case errors.Is(l.err, ErrNotFound):
+	case errors.Is(l.err, kube.ErrNotFound):
 		return fault.Hint(l.err, "apply the rendered manifests again: they have the Lease")
-	case errors.Is(l.err, ErrForbidden):
+	case errors.Is(l.err, kube.ErrForbidden):
 		return fault.Hint(l.err, "apply the rendered manifests again: they have the Role")
 	}
 	return nil
-}
-
-// Leader returns the holder of the Lease, "" where nobody has it. A holder may
-// have fallen silent.
-func (c *Client) Leader(ctx context.Context, lease string) (string, error) {
-	l, err := c.lease(ctx, lease)
-	if err != nil || l.Spec.HolderIdentity == nil {
-		return "", err
-	}
-	return *l.Spec.HolderIdentity, nil
 }

@@ -1,0 +1,134 @@
+package election
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	coordination "k8s.io/api/coordination/v1"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"github.com/mosqbuild/mosqbuild/internal/kube"
+)
+
+// lock is a Lease as client-go's election wants it. One goroutine at a time
+// uses it.
+type lock struct {
+	client *kube.Client
+	e      Election
+	stop   func()
+	last   *coordination.Lease
+	// told is what OnLeader was last told; nil nothing.
+	told *string
+	// led says that the Lease was gained, and so that OnLead was or will be
+	// called; returned is closed when that returns.
+	led      bool
+	returned chan struct{}
+	// deadline ends the leading. client-go's own comes later, and first tries
+	// to release the Lease, of which an API server that is silent makes a wait.
+	deadline *time.Timer
+	// err is why there is no sense in going on.
+	err error
+}
+
+var _ resourcelock.Interface = (*lock)(nil)
+
+// Get reads the Lease.
+func (l *lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	lease, err := l.client.Lease(ctx, l.e.Lease)
+	if err != nil {
+		return nil, nil, l.note(err)
+	}
+	l.last = lease
+	r := resourcelock.LeaseSpecToLeaderElectionRecord(&lease.Spec)
+	l.tell(r.HolderIdentity)
+	if l.led && r.HolderIdentity != l.e.Identity {
+		l.stop()
+	}
+	raw, err := json.Marshal(r)
+	return r, raw, err
+}
+
+// Create refuses: the Lease comes with the manifests, so that nobody needs the
+// right to create any.
+func (l *lock) Create(context.Context, resourcelock.LeaderElectionRecord) error {
+	return l.note(fmt.Errorf("standing for election by the Lease %q: %w", l.e.Lease, kube.ErrNotFound))
+}
+
+// Update writes the Lease as last read. An empty holder gives it up.
+func (l *lock) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	if l.last == nil {
+		return errors.New("the Lease hasn't been read")
+	}
+	if r.HolderIdentity == "" {
+		// The election releases what it last held, even if another one has it
+		// by now, and while OnLead may still be at work.
+		if h := l.last.Spec.HolderIdentity; h == nil || *h != l.e.Identity {
+			return kube.ErrConflict
+		}
+		select {
+		case <-l.returned:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	lease := l.last.DeepCopy()
+	lease.Spec = resourcelock.LeaderElectionRecordToLeaseSpec(&r)
+	sent := time.Now()
+	written, err := l.client.UpdateLease(ctx, lease)
+	if err != nil {
+		return l.note(err)
+	}
+	l.last = written
+	l.tell(r.HolderIdentity)
+	if r.HolderIdentity != "" {
+		l.extend(sent)
+	}
+	return nil
+}
+
+// extend lets the leader lead on until the time to renew is over. Others count
+// from when they see the Lease, which isn't before it was sent.
+func (l *lock) extend(sent time.Time) {
+	l.led = true
+	left := time.Until(sent.Add(l.e.Renew))
+	if l.deadline == nil {
+		l.deadline = time.AfterFunc(left, l.stop)
+		return
+	}
+	l.deadline.Reset(left)
+}
+
+// note ends an election that can't be won. A leader isn't stopped by it: it has
+// until its deadline, and an API server that has just started may forbid all.
+func (l *lock) note(err error) error {
+	if !l.led && (errors.Is(err, kube.ErrNotFound) || errors.Is(err, kube.ErrForbidden)) {
+		// client-go would call Create, whose words say less.
+		if l.err == nil {
+			l.err = err
+		}
+		l.stop()
+	}
+	return err
+}
+
+func (l *lock) tell(holder string) {
+	if l.told != nil && *l.told == holder {
+		return
+	}
+	l.told = &holder
+	if l.e.OnLeader != nil {
+		l.e.OnLeader(holder)
+	}
+}
+
+// RecordEvent does nothing.
+func (l *lock) RecordEvent(string) {}
+
+// Identity is this process's.
+func (l *lock) Identity() string { return l.e.Identity }
+
+// Describe names the Lease.
+func (l *lock) Describe() string { return l.client.Namespace() + "/" + l.e.Lease }
