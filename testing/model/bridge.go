@@ -33,12 +33,7 @@ func (g *guard) bridge() {
 		g.relink = true
 		g.pass()
 	case r != nil && r.Active == roles[1] && r.Pending == "":
-		peer := w.guards[0]
-		call(&g.process, &peer.process, w.settings.Failover.Probe.Timeout.Std(), func(reply func(bool)) { reply(peer.admit()) }, func(admitted, ok bool) {
-			if ok && admitted {
-				g.dial(own)
-			}
-		})
+		g.dial(own)
 	}
 }
 
@@ -57,7 +52,9 @@ func (g *guard) admit() bool {
 	return false
 }
 
-// dial connects the secondary's run to whatever run the primary has.
+// dial connects the secondary's run to whatever run the primary has, and then
+// uses up the standby's freshness. In the other order, a run that has begun in
+// between would be linked without a note of it.
 func (g *guard) dial(own *run) {
 	w, net, boot := g.w, &g.w.net, g.boot
 	net.send(1, 0, func() {
@@ -66,17 +63,30 @@ func (g *guard) dial(own *run) {
 			return
 		}
 		net.send(0, 1, func() {
-			g.do(boot, func() {
-				r := g.ledger.Record()
-				if w.link != nil || !own.up || !other.up || r == nil || r.Pending != "" || r.Active == roles[0] && !fresh(own) {
-					return
-				}
-				if r.Active == roles[0] {
-					own.linked = true
-				}
-				w.join([2]*run{other, own})
-			})
+			g.do(boot, func() { g.claim(other, own) })
 		})
+	})
+}
+
+// claim is agent's Guard.claim.
+func (g *guard) claim(other, own *run) {
+	w, active := g.w, g.ledger.Record().Active
+	join := func() {
+		r := g.ledger.Record()
+		if w.link == nil && own.up && other.up && r.Pending == "" && r.Active == active && (active == roles[1] || fresh(own)) {
+			own.linked = own.linked || active == roles[0]
+			w.join([2]*run{other, own})
+		}
+	}
+	if active == roles[0] {
+		join()
+		return
+	}
+	peer := w.guards[0]
+	call(&g.process, &peer.process, w.settings.Failover.Probe.Timeout.Std(), func(reply func(bool)) { reply(peer.admit()) }, func(admitted, ok bool) {
+		if ok && admitted {
+			join()
+		}
 	})
 }
 

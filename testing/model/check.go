@@ -83,6 +83,9 @@ func (l *ledger) began(w *World, r *run, emptied bool) {
 	if rec == nil || emptied || rec.Active != roles[r.role] || rec.Standby == "" || !rec.Ready || rec.Paused || b.stopped == 0 {
 		return
 	}
+	if known := w.guards[r.role].ledger.Record(); known == nil || known.Paused {
+		return // then it is to begin again, by somebody's wish
+	}
 	s := w.brokers[1-r.role]
 	if s.answers() && s.run.complete && strconv.Itoa(s.run.id) == rec.Run && w.now-b.stopped < w.settings.Failover.HoldDown.Std()*99/100 {
 		w.fail("the %s, which has lost what it had retained, begins again beside a standby that has it all", roles[r.role])
