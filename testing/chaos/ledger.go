@@ -31,8 +31,9 @@ const margin = time.Second
 // last value from before the fault, or a later one: changes of the last moment
 // may go with the broker. Anything else is wrong, such as a message that comes
 // back after its deletion. stale counts those that don't have the last value.
-// Nothing is wrong with a broker that lost all, if it may: then lost is true.
-func (l ledger) judge(has map[string]string, fault time.Duration) (wrong []string, stale int, lost bool) {
+// Where forgets is true, nobody may have outlived the fault, and any topic may
+// have nothing.
+func (l ledger) judge(has map[string]string, fault time.Duration, forgets bool) (wrong []string, stale int) {
 	for _, topic := range slices.Sorted(maps.Keys(l)) {
 		done := l[topic]
 		known := 0 // the first that may still show
@@ -44,20 +45,14 @@ func (l ledger) judge(has map[string]string, fault time.Duration) (wrong []strin
 		value := has[topic]
 		match := slices.ContainsFunc(done[known:], func(e load.Event) bool { return e.Value == value })
 		// Before the first of them there may have been nothing.
-		if !match && (known > 0 || done[0].At < fault-margin || value != "") {
+		if !match && !(forgets && value == "") && (known > 0 || done[0].At < fault-margin || value != "") {
 			wrong = append(wrong, fmt.Sprintf("retained: %s is %q, after the changes %s", topic, value, values(done[known:])))
 		}
 		if value != done[len(done)-1].Value {
 			stale++
 		}
 	}
-	set := 0
-	for topic := range has {
-		if strings.HasPrefix(topic, load.RetainedPrefix) {
-			set++
-		}
-	}
-	return wrong, stale, set < load.RetainedTopics/4
+	return wrong, stale
 }
 
 // forget keeps the last change of each topic alone: the pair agrees on it.

@@ -126,13 +126,16 @@ func TestLedger(t *testing.T) {
 		"":  {0, 1}, // from before
 		"1": {1, 1}, // back after its deletion
 	} {
-		wrong, stale, _ := l.judge(map[string]string{topic: value}, 10000*ms)
+		wrong, stale := l.judge(map[string]string{topic: value}, 10000*ms, false)
 		if len(wrong) != test.wrong || stale != test.stale {
 			t.Errorf("%q: %q, %d", value, wrong, stale)
 		}
 	}
 	l.settle(map[string]string{topic: "3"})
-	if wrong, _, _ := l.judge(map[string]string{topic: "4"}, 20000*ms); len(wrong) != 1 {
+	if wrong, _ := l.judge(map[string]string{}, 20000*ms, true); len(wrong) != 0 {
+		t.Errorf("nothing is left, as may be, but %q", wrong)
+	}
+	if wrong, _ := l.judge(map[string]string{topic: "4"}, 20000*ms, false); len(wrong) != 1 {
 		t.Errorf("settled at 3, 4 passes: %v", l)
 	}
 	if got := differences(map[string]string{"a": "1", "b": "1"}, map[string]string{"a": "2", "b": "1", "c": "1"}); len(got) != 2 || got[0] != "a" || got[1] != "c" {

@@ -22,7 +22,7 @@ const pairsOfClients = 2
 
 // shortLimit is when the profile short begins no further fault: it has five
 // minutes, the random ones included.
-const shortLimit = 200 * time.Second
+const shortLimit = 170 * time.Second
 
 // program is one run of the whole.
 type program struct {
@@ -32,6 +32,7 @@ type program struct {
 	rows    []row // of the pair under guard
 	loop    []row // of the loop
 	skipped []string
+	wrong   int // runs that went wrong
 }
 
 // measure brings up the cluster and goes through the table.
@@ -170,6 +171,9 @@ func (p *program) row(ctx context.Context, s *stage, f fault) (row, error) {
 		}
 		s.report(got)
 		r.runs = append(r.runs, got)
+		if got.fault != "" || len(got.unsafe()) > 0 {
+			p.explain(ctx, s, fmt.Sprintf("%s, run %d: %s %q", f.name, i+1, got.fault, got.unsafe()))
+		}
 	}
 	return r, nil
 }

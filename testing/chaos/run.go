@@ -107,13 +107,11 @@ func (s *stage) conclude(ctx context.Context, f fault, began, at time.Duration, 
 func (s *stage) judge(got *figures, all map[string]map[string]string, at time.Duration, forgets bool) {
 	one, other := all[roles[0]], all[roles[1]]
 	if diff := differences(one, other); len(diff) > 0 {
-		got.retained = append(got.retained, fmt.Sprintf("retained: the brokers differ in %d topics: %.200q", len(diff), diff))
+		got.retained = append(got.retained, fmt.Sprintf("retained: the brokers, with %d and %d topics, differ in %d, such as %s: %q, %q", len(one), len(other), len(diff), diff[0], one[diff[0]], other[diff[0]]))
 	}
 	for _, role := range roles {
-		wrong, stale, lost := s.ledger.judge(all[role], at)
-		if !lost || !forgets {
-			got.retained = append(got.retained, wrong...)
-		}
+		wrong, stale := s.ledger.judge(all[role], at, forgets)
+		got.retained = append(got.retained, wrong...)
 		got.stale = max(got.stale, stale)
 	}
 	s.ledger.settle(one)
