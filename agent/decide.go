@@ -32,7 +32,8 @@ type Broker struct {
 	Run string
 	// Empty says that the run began with an emptied data folder.
 	Empty bool
-	// Served says that the record has named the broker active during this run.
+	// Served says that the record has named the broker active during this run,
+	// or while it is down, during the last one.
 	Served bool
 	// Hung says that the broker no longer answers its guard.
 	Hung bool
@@ -67,6 +68,11 @@ type Action struct {
 	Empty  bool
 	Reason string
 }
+
+// rejoinPause is how long a broker that served stays down before it stands by:
+// until then a node may lead clients here by rules of before the switch, and
+// here they would stay.
+const rejoinPause = 2 * time.Second
 
 // Decide says what to do about the broker. It depends on o alone.
 //
@@ -149,6 +155,8 @@ func stand(o Observation) Action {
 		return Action{Do: Kill, Reason: "to begin anew, empty, before the bridge is up again"}
 	case up:
 		return Action{Reason: "standing by"}
+	case b.Served && o.Now-b.Ended < rejoinPause:
+		return Action{Reason: "down, until clients know that it doesn't serve any more"}
 	default:
 		return start(o, true, "standby by the record")
 	}

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
 // serveGate stands between the secondary's bridge and the primary: a connection
@@ -157,7 +159,7 @@ func (g *Guard) claim(ctx context.Context, conn net.Conn) error {
 }
 
 // passOn passes on what either side says until one has ended, or until the record
-// names another active broker than when it began.
+// names another active broker than when it began, or will soon.
 func (g *Guard) passOn(ctx context.Context, conn, up *net.TCPConn) {
 	defer up.Close()
 	g.mu.Lock()
@@ -177,9 +179,14 @@ func (g *Guard) passOn(ctx context.Context, conn, up *net.TCPConn) {
 	for left := 2; left == 2; {
 		g.mu.Lock()
 		changed := g.changed
-		void := g.ledger.Record().Active != active || g.child.run != run
+		void := g.ledger.Record().Active != active || g.drained(g.now()) || g.child.asked == downFenced
+		over := g.child.run != run
 		g.mu.Unlock()
 		if void {
+			abort(conn, up)
+			break
+		}
+		if over {
 			break
 		}
 		select {
@@ -200,5 +207,25 @@ func (g *Guard) passOn(ctx context.Context, conn, up *net.TCPConn) {
 	select {
 	case <-ended:
 	case <-time.After(linkPause):
+	}
+}
+
+// drained tells whether what a broker that is being replaced has said to the
+// other one has had the time that the leader allows for: it counts from no
+// earlier. What comes later would come after what the new active broker is told
+// by its clients, and undo it.
+func (g *Guard) drained(now time.Duration) bool {
+	r, p := g.ledger.Record(), g.o.Settings.Failover.Permit
+	if r.Pending == "" {
+		return false
+	}
+	return now-g.pending >= record.Drain(p, r.Planned)
+}
+
+// abort closes connections and takes back what hasn't been delivered.
+func abort(conns ...*net.TCPConn) {
+	for _, c := range conns {
+		_ = c.SetLinger(0) // it has ended already
+		c.Close()
 	}
 }

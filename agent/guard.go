@@ -91,11 +91,14 @@ type Guard struct {
 	starting bool
 	emptied  bool // since the last run
 	leaving  time.Duration
-	passed   time.Duration // when the loop last turned
-	last     Action        // as logged
-	status   record.Status // as last told
-	changed  chan struct{} // closed with each publish
-	passes   int64         // of the loop
+	// switching says that a switch is under way, pending since when that is known.
+	switching bool
+	pending   time.Duration
+	passed    time.Duration // when the loop last turned
+	last      Action        // as logged
+	status    record.Status // as last told
+	changed   chan struct{} // closed with each publish
+	passes    int64         // of the loop
 
 	data     bool   // there is something of an earlier run
 	apiError string // why the record can't be read

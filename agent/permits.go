@@ -88,6 +88,10 @@ func (g *Guard) adopted(before int64, from string) {
 		return
 	}
 	r := g.ledger.newest
+	if r.Pending == "" || !g.switching {
+		g.pending = g.now()
+	}
+	g.switching = r.Pending != ""
 	g.log.Info("a new record", "from", from, "epoch", r.Epoch, "active", r.Active, "standby", r.Standby, "pending", r.Pending, "reason", r.Reason)
 	g.poke()
 }

@@ -103,6 +103,10 @@ func ReadAgent(data []byte) (Agent, error) {
 // role, whatever its state.
 func (a Agent) Guards(role string) string { return a.Name + "-" + role + "-guard" }
 
+// Controllers is the name of the headless Service that leads to every
+// controller.
+func (a Agent) Controllers() string { return a.Name + "-failover" }
+
 // ServerName is the name in every agent's certificate.
 func (a Agent) ServerName() string { return a.Name + "-agent" }
 

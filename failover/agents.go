@@ -2,11 +2,13 @@ package failover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/config"
@@ -21,23 +23,13 @@ const (
 	pathVotes  = "/v1/votes"
 )
 
-// Identity is what a controller is called, in the Lease and in the record: who
-// it is, and where to send votes to.
-func Identity(pod, ip string) string { return pod + "_" + ip }
-
-// Address is where the controller of that identity takes votes.
-func Address(identity string) (string, error) {
-	_, ip, ok := strings.Cut(identity, "_")
-	if !ok || net.ParseIP(ip) == nil {
-		return "", fmt.Errorf("sending a vote to %q: that is no pod's name and address", identity)
-	}
-	return net.JoinHostPort(ip, strconv.Itoa(config.PortGuard)), nil
-}
-
 // Agents reach other agents over their API. Its methods may be called from
 // several goroutines.
 type Agents struct {
 	Client *peer.Client
+	Dialer *peer.Dialer
+	// Controllers is the name that has every controller's address.
+	Controllers string
 }
 
 var (
@@ -45,13 +37,25 @@ var (
 	_ Guard  = remoteGuard{}
 )
 
-// Send brings a vote to the leading controller.
-func (a Agents) Send(ctx context.Context, holder string, v record.Vote) error {
-	address, err := Address(holder)
+// Send brings a vote to every controller that there is: who leads next, must
+// have the others' votes when it begins. It returns when ctx ends, or all have
+// answered; the error is that of all of them, or of finding them.
+func (a Agents) Send(ctx context.Context, v record.Vote) error {
+	addresses, err := a.Dialer.Addresses(ctx, a.Controllers)
 	if err != nil {
-		return err
+		return fmt.Errorf("sending a vote: %w", err)
 	}
-	return a.Client.Call(ctx, http.MethodPost, address, pathVotes, v, nil)
+	errs := make([]error, len(addresses))
+	var wg sync.WaitGroup
+	for i, ip := range addresses {
+		address := net.JoinHostPort(ip, strconv.Itoa(config.PortGuard))
+		wg.Go(func() { errs[i] = a.Client.Call(ctx, http.MethodPost, address, pathVotes, v, nil) })
+	}
+	wg.Wait()
+	if slices.Contains(errs, nil) {
+		return nil
+	}
+	return errors.Join(errs...)
 }
 
 // Guards returns both brokers' guards, by role.

@@ -21,18 +21,6 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
-func TestAddress(t *testing.T) {
-	for identity, want := range map[string]string{
-		failover.Identity("m-failover-a", "192.0.2.1"):  "192.0.2.1:8890",
-		failover.Identity("m-failover-a", "2001:db8::"): "[2001:db8::]:8890",
-		"m-failover-a": "", "m_": "", "": "", "m_localhost": "",
-	} {
-		if got, err := failover.Address(identity); got != want || (err == nil) != (want != "") {
-			t.Errorf("%q: %q, %v", identity, got, err)
-		}
-	}
-}
-
 // identity is that of agents which trust each other.
 func identity(t *testing.T) *peer.Identity {
 	id, err := peer.LoadIdentity(peertest.Certificates(t, "m-agent"), "m-agent")
@@ -54,7 +42,7 @@ func listen(t *testing.T) net.Listener {
 type follower struct{}
 
 func (follower) Elect(ctx context.Context, _ func(context.Context), leader func(string)) error {
-	leader("b_192.0.2.2")
+	leader("b")
 	<-ctx.Done()
 	return nil
 }
@@ -62,7 +50,7 @@ func (follower) Elect(ctx context.Context, _ func(context.Context), leader func(
 // sender passes on the votes that are to be sent.
 type sender chan record.Vote
 
-func (s sender) Send(ctx context.Context, _ string, v record.Vote) error {
+func (s sender) Send(ctx context.Context, v record.Vote) error {
 	select {
 	case s <- v:
 	case <-ctx.Done():
@@ -74,7 +62,7 @@ func TestServe(t *testing.T) {
 	w := newWorld(t)
 	votes := make(sender)
 	g1, g2 := w.guards[primary], w.guards[secondary]
-	c := failover.New("a_192.0.2.1", settings(), failover.Ports{
+	c := failover.New("a", settings(), failover.Ports{
 		Store: w, Elector: follower{}, Sender: votes,
 		Guards:  map[string]failover.Guard{primary: g1, secondary: g2},
 		Probers: map[string]failover.Prober{primary: g1, secondary: g2},
@@ -87,7 +75,7 @@ func TestServe(t *testing.T) {
 	for len(vote.Silence) < 2 {
 		vote = <-votes
 	}
-	if vote.Voter != "a_192.0.2.1" || vote.Silence[primary] > 600 || vote.Guard[secondary] > 600 {
+	if vote.Voter != "a" || vote.Silence[primary] > 600 || vote.Guard[secondary] > 600 {
 		t.Errorf("it votes %+v, and both brokers are well", vote)
 	}
 	call := func(in any) error {

@@ -114,12 +114,13 @@ func (c *Controller) listen(ctx context.Context, role string) {
 	}
 }
 
-// campaign sends this controller's vote to the leader at each interval, and at
-// once when something has changed.
+// campaign sends this controller's vote to all controllers at each interval,
+// and at once when something has changed. It doesn't wait for those that don't
+// answer: one of them is on the node that is lost.
 func (c *Controller) campaign(ctx context.Context) {
-	p := c.settings.Failover.Probe
-	tick := time.NewTicker(p.Interval.Std())
+	tick := time.NewTicker(c.settings.Failover.Probe.Interval.Std())
 	defer tick.Stop()
+	errs := make(chan error, 1)
 	said := ""
 	for {
 		select {
@@ -127,23 +128,30 @@ func (c *Controller) campaign(ctx context.Context) {
 			return
 		case <-tick.C:
 		case <-c.view.news:
+		case err := <-errs:
+			if err != nil {
+				c.counts.add(metricVoteErrors, "")
+			}
+			if said != text(err) && ctx.Err() == nil {
+				said = text(err)
+				c.log.Info("voting", "ok", err == nil, "error", said)
+			}
+			continue
 		}
 		now := time.Now()
 		c.ticked.Store(&now)
-		holder := c.leader()
-		if holder == "" || holder == c.me {
-			continue
-		}
-		within, cancel := context.WithTimeout(ctx, p.Timeout.Std())
-		err := c.ports.Sender.Send(within, holder, c.view.vote(now))
-		cancel()
-		if err != nil {
-			c.counts.add(metricVoteErrors, "")
-		}
-		if said != text(err) && ctx.Err() == nil {
-			said = text(err)
-			c.log.Info("voting", "leader", holder, "ok", err == nil, "error", said)
-		}
+		go c.cast(ctx, c.view.vote(now), errs)
+	}
+}
+
+// cast sends one vote.
+func (c *Controller) cast(ctx context.Context, v record.Vote, errs chan<- error) {
+	within, cancel := context.WithTimeout(ctx, c.settings.Failover.Probe.Timeout.Std())
+	defer cancel()
+	err := c.ports.Sender.Send(within, v)
+	select {
+	case errs <- err:
+	case <-ctx.Done():
 	}
 }
 

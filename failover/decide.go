@@ -180,11 +180,7 @@ func finish(o Observation) Action {
 	f := o.Brokers[from]
 	stopped := o.heard(from) && f.Status.Epoch >= r.Epoch && f.Status.Run == ""
 	// What the old broker sent to the new one before it stopped is on its way.
-	drain := p.Margin.Std()
-	if r.Planned {
-		drain += p.Age.Std()
-	}
-	drained := !o.Brokers[to].Status.Linked || waited >= drain
+	drained := !o.Brokers[to].Status.Linked || waited >= record.Drain(p, r.Planned)
 	if !(stopped && drained) && waited < p.Age.Std()+p.Margin.Std() {
 		return Action{Kind: Nothing, Reason: "waiting for the old active broker to stop, or for its permit to end"}
 	}

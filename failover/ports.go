@@ -77,7 +77,7 @@ type Prober interface {
 
 var _ Prober = (*probe.Pinger)(nil)
 
-// Sender brings this controller's vote to the one that leads.
+// Sender brings this controller's vote to all of them.
 type Sender interface {
-	Send(ctx context.Context, holder string, v record.Vote) error
+	Send(ctx context.Context, v record.Vote) error
 }

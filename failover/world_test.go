@@ -210,7 +210,7 @@ func (w *world) Elect(ctx context.Context, lead func(context.Context), leader fu
 	return nil
 }
 
-func (w *world) Send(context.Context, string, record.Vote) error {
+func (w *world) Send(context.Context, record.Vote) error {
 	return errors.New("the leader doesn't vote by mail")
 }
 

@@ -18,8 +18,8 @@ import (
 )
 
 const failoverLong = `Watches over the pair's brokers with the other controllers, and, while elected,
-leads the clients to the one that can serve. It says who it is by POD_NAME and
-POD_IP. SIGTERM has it hand over and end.`
+leads the clients to the one that can serve. It says who it is by POD_NAME.
+SIGTERM has it hand over and end.`
 
 func newFailover(a *app) *cobra.Command {
 	return &cobra.Command{
@@ -36,15 +36,15 @@ func (a *app) failover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pod, ip := os.Getenv("POD_NAME"), os.Getenv("POD_IP")
-	if pod == "" || net.ParseIP(ip) == nil {
-		return fault.With(fault.Usage, fault.Hint(errors.New("POD_NAME and POD_IP don't say who this is"), "run it in the rendered Deployment, which sets them"))
+	me := os.Getenv("POD_NAME")
+	if me == "" {
+		return fault.With(fault.Usage, fault.Hint(errors.New("POD_NAME doesn't say who this is"), "run it in the rendered Deployment, which sets it"))
 	}
 	id, err := peer.LoadIdentity(path.Dir(config.AgentTLS(config.CAFile)), s.ServerName())
 	if err != nil {
 		return err
 	}
-	login, err := failover.ReadLogin(path.Join(config.AgentConfigDir, config.AgentLoginDir, config.OptionsFile), pod, path.Join(config.CertsDir, config.CAFile))
+	login, err := failover.ReadLogin(path.Join(config.AgentConfigDir, config.AgentLoginDir, config.OptionsFile), me, path.Join(config.CertsDir, config.CAFile))
 	if err != nil {
 		return fault.Hint(err, "is the Secret of the accounts mounted there?")
 	}
@@ -52,8 +52,8 @@ func (a *app) failover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	me, d := failover.Identity(pod, ip), &peer.Dialer{}
-	cluster, agents := failover.NewCluster(client, me, s), failover.Agents{Client: peer.NewClient(id, d)}
+	d := &peer.Dialer{}
+	cluster, agents := failover.NewCluster(client, me, s), failover.Agents{Client: peer.NewClient(id, d), Dialer: d, Controllers: s.Controllers()}
 	c := failover.New(me, s, failover.Ports{
 		Store: cluster, Elector: cluster, Sender: agents,
 		Guards: agents.Guards(s), Probers: failover.Probers(s, login, d),

@@ -54,7 +54,7 @@ func (d *Dialer) DialWith(ctx context.Context, address string, handshake func(co
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %q: %w", address, err)
 	}
-	addresses, err := d.addresses(ctx, host)
+	addresses, err := d.Addresses(ctx, host)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %q: %w", address, err)
 	}
@@ -109,9 +109,9 @@ func race(ctx context.Context, addresses []string, dial func(context.Context, st
 	return nil, errors.Join(errs...)
 }
 
-// addresses returns those of host, as far as they are known: it waits for the
+// Addresses returns those of host, as far as they are known: it waits for the
 // look-up only where none are.
-func (d *Dialer) addresses(ctx context.Context, host string) ([]string, error) {
+func (d *Dialer) Addresses(ctx context.Context, host string) ([]string, error) {
 	if net.ParseIP(host) != nil {
 		return []string{host}, nil
 	}

@@ -104,6 +104,15 @@ func (r Record) String() string {
 	return string(data)
 }
 
+// Drain is how long what a broker has said to the other one may be on its way
+// after a switch was begun and both guards know.
+func Drain(p config.FailoverPermit, planned bool) time.Duration {
+	if planned {
+		return p.Age.Std() + p.Margin.Std()
+	}
+	return p.Margin.Std()
+}
+
 // Request is what somebody asks the controllers to do.
 type Request struct {
 	// ID tells it from others; any string that hasn't been one.

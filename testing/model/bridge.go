@@ -1,6 +1,10 @@
 package model
 
-import "time"
+import (
+	"time"
+
+	"github.com/mosqbuild/mosqbuild/internal/record"
+)
 
 // link is the bridge's connection between two runs. Each direction is in order.
 type link struct {
@@ -194,7 +198,7 @@ func (l *link) watch() {
 // over which all that was on its way has had the time to come, as the gate does.
 func (g *guard) void() {
 	l, r := g.w.link, g.ledger.Record()
-	if g.role == 1 && l != nil && r != nil && (r.Active != l.active || r.Pending == roles[1] && g.now()-g.taking >= drain(r, g.w.settings)) {
+	if g.role == 1 && l != nil && r != nil && (r.Active != l.active || r.Pending == roles[1] && g.now()-g.taking >= record.Drain(g.w.settings.Failover.Permit, r.Planned)) {
 		l.close()
 	}
 }
@@ -203,7 +207,7 @@ func (g *guard) void() {
 func (g *guard) pended() {
 	if r := g.ledger.Record(); r != nil && r.Pending == roles[g.role] && r.Epoch != g.takes {
 		g.takes, g.taking = r.Epoch, g.now()
-		g.after(drain(r, g.w.settings), g.pass)
+		g.after(record.Drain(g.w.settings.Failover.Permit, r.Planned), g.pass)
 	}
 }
 

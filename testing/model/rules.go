@@ -69,14 +69,3 @@ func lookAgain(known bool, r *record.Record, silent time.Duration, every time.Du
 	}
 	return every
 }
-
-// drain is failover's finish: how long what the old active broker has sent may
-// take to arrive. The gate ends the link after it, counted from when the guard
-// has read of the switch, which the leader sees no earlier.
-func drain(r *record.Record, settings config.Agent) time.Duration {
-	p := settings.Failover.Permit
-	if r.Planned {
-		return p.Margin.Std() + p.Age.Std()
-	}
-	return p.Margin.Std()
-}
