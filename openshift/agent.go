@@ -128,7 +128,6 @@ func agentEnv(memory string) []corev1.EnvVar {
 	}
 	return []corev1.EnvVar{
 		field("POD_NAME", "metadata.name"), field("POD_NAMESPACE", "metadata.namespace"),
-		field("POD_IP", "status.podIP"), field("NODE_NAME", "spec.nodeName"),
 		{Name: "GOMEMLIMIT", Value: memory},
 	}
 }
@@ -170,7 +169,7 @@ func (d objects) guarded(pod *corev1.PodSpec) {
 	size := resource.MustParse(agentDisk)
 	pod.ServiceAccountName = d.brokerAccount()
 	pod.InitContainers = []corev1.Container{d.installer()}
-	pod.Tolerations = d.tolerations(d.cfg.Deploy.Volume() == "")
+	pod.Tolerations = tolerations(nil)
 	pod.Volumes = append(pod.Volumes,
 		corev1.Volume{Name: programVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &size}}},
 		d.settingsVolume(), token())
@@ -190,21 +189,19 @@ func agentPorts() []corev1.ContainerPort {
 	}
 }
 
-// lostSeconds is how long a pod stays bound to a node that is gone. The
-// cluster's 300 s would leave a pair without its other half for five minutes
-// more than the 50 s that it takes to find out; a node that was cut off for
-// longer costs its pods a restart, after the clients have left them anyway.
+// lostSeconds is how long a controller stays bound to a node that is gone: it
+// keeps nothing, and another node may have room for it.
 const lostSeconds = 30
 
-// tolerations have the pod replaced on another node lostSeconds after its own is
-// lost, where it can move at all: a volume holds it back for six minutes.
-func (d objects) tolerations(movable bool) (all []corev1.Toleration) {
-	if !movable {
-		return nil
-	}
+// tolerations say how long a pod stays bound to a node that is gone, for ever
+// without seconds. A broker's is: it may still run there and serve whoever is cut
+// off with it, and a second one under the same name would serve all others. It
+// is replaced once its Node, or the pod, is deleted, by whoever knows that it
+// has ended; a StatefulSet would do the same.
+func tolerations(seconds *int64) (all []corev1.Toleration) {
 	for _, key := range []string{corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable} {
 		all = append(all, corev1.Toleration{
-			Key: key, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: new(int64(lostSeconds)),
+			Key: key, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: seconds,
 		})
 	}
 	return all

@@ -64,7 +64,7 @@ func (d objects) controllerPod() corev1.PodSpec {
 		TerminationGracePeriodSeconds: new(int64(graceSeconds)),
 		SecurityContext:               d.security(),
 		Affinity:                      apart(d.agentLabels()),
-		Tolerations:                   d.tolerations(true),
+		Tolerations:                   tolerations(new(int64(lostSeconds))),
 		Volumes:                       []corev1.Volume{d.settingsVolume(corev1.VolumeProjection{Secret: &login}), token()},
 	}
 	if l := d.cfg.Agent(nil).Listener; l.TLS { // the only way to ask a broker
@@ -80,6 +80,24 @@ func (d objects) controllerPod() corev1.PodSpec {
 	}
 	pod.Containers = []corev1.Container{c}
 	return pod
+}
+
+// controllersService leads to every controller, whatever its state: each sends
+// its vote to all.
+func (d objects) controllersService() *corev1.Service {
+	name := d.cfg.Agent(nil).Controllers()
+	return &corev1.Service{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: d.agentMeta(name),
+		Spec: corev1.ServiceSpec{
+			Type: corev1.ServiceTypeClusterIP, ClusterIP: corev1.ClusterIPNone, PublishNotReadyAddresses: true,
+			Selector: d.agentLabels(),
+			Ports: []corev1.ServicePort{
+				{Name: config.GuardListener, Port: config.PortGuard, TargetPort: intstr.FromString(config.GuardListener), Protocol: corev1.ProtocolTCP},
+				{Name: config.HealthListener, Port: config.PortHealth, TargetPort: intstr.FromString(config.HealthListener), Protocol: corev1.ProtocolTCP},
+			},
+		},
+	}
 }
 
 // controllersBudget has one controller away at a time: two are most.

@@ -128,6 +128,7 @@ func (d objects) around() (all []Object, err error) {
 		all = append(all, d.controllersPolicy(), d.disruptionBudget(), d.controllersBudget())
 		all = append(all, d.controllers())
 		all = append(all, d.pairServices()...)
+		all = append(all, d.controllersService())
 		ingress, err := d.ingress()
 		if err != nil {
 			return nil, err

@@ -38,6 +38,7 @@ type guard struct {
 	otherAt  time.Duration
 	takes    int64         // the epoch of the switch by which this one takes over
 	taking   time.Duration // since when that is known
+	served   bool          // the run that is up, or was last
 	ending   bool          // a signal is on its way
 	needs    time.Duration // since when permits are needed; < 0 not
 }
@@ -99,8 +100,9 @@ func (g *guard) observe() agent.Observation {
 			c.served = true
 		}
 		o.Relink = g.relink && !fresh(c) && otherServes(r, roles[g.role], g.other, g.otherAt, now, g.sinceLink(), p)
-		o.Broker.Run, o.Broker.Empty, o.Broker.Served, o.Broker.Hung = strconv.Itoa(c.id), c.empty, c.served, g.hung(c)
+		o.Broker.Run, o.Broker.Empty, o.Broker.Hung, g.served = strconv.Itoa(c.id), c.empty, g.hung(c), c.served
 	}
+	o.Broker.Served = g.served
 	if g.w.mutation == NoHoldDown {
 		o.Broker.Ended = -time.Hour
 	}
