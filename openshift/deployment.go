@@ -31,7 +31,8 @@ const (
 // deployment runs one broker. Recreate: two at once would share the Service
 // while knowing nothing of each other's messages, could not both mount a volume
 // of a single node, and of a pair the new one would find no node of its own.
-// No StatefulSet: its pod comes back from a lost node by hand only.
+// No StatefulSet: its pod comes back from a lost node by hand only, which a pair
+// alone wants, and says so by its tolerations.
 func (d objects) deployment() (*appsv1.Deployment, error) {
 	pod, err := d.pod()
 	if err != nil {
