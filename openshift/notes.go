@@ -15,7 +15,7 @@ func Notes(cfg config.Config, o Options) []string {
 	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	switch {
 	case d.pair():
-		say("the brokers are Deployments with strategy Recreate: under RollingUpdate a new pod would wait for ever for a node that the other broker isn't on; on a lost node a broker may still run, so its pod is replaced only once the Node or the pod is deleted")
+		say("the brokers are Deployments with strategy Recreate: under RollingUpdate a new pod would wait for ever for a node that the other broker isn't on; like a StatefulSet's, a pod on a lost node, where it may still run, is replaced only once the Node or the pod is deleted")
 	case cfg.Deploy.Volume() != "":
 		say("a Deployment with strategy Recreate, for RollingUpdate would have two pods wait for one ReadWriteOnce volume; no StatefulSet, whose pod comes back from a lost node by hand only")
 	default:
