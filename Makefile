@@ -49,7 +49,7 @@ test-cluster: build ## what is rendered, on a real cluster
 chaos: build ## every fault on a real cluster, timed; CHAOS=short is five minutes of it, CHAOS=2h more
 	@testing/install.sh $(BUILD_DEBS) $(CLUSTER_DEBS)
 	@bin/mosqbuild packages build >/dev/null
-	go run ./testing/chaos $(if $(CHAOS),--profile $(CHAOS))
+	go run ./testing/chaos $(if $(filter short full,$(CHAOS)),--profile $(CHAOS),$(if $(CHAOS),--duration $(CHAOS)))
 
 soak: ## what CI does in small: MODEL_STEPS of the failover's simulation, and fuzzing for FUZZTIME a target
 	MODEL_STEPS=$${MODEL_STEPS:-50000000} go test -count=1 -timeout 2h -v ./testing/model
