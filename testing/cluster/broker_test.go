@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,10 +21,14 @@ import (
 // latest, which Kubernetes would want to pull.
 const image = "localhost/mosquitto:test"
 
+// agentImage is the agents', for the profile ha.
+const agentImage = "localhost/mosquitto-agent:test"
+
 // rangeBegin is a uid such as OpenShift gives a namespace.
 const rangeBegin = 1000660000
 
-// loaded gives the cluster the image, from packages built from source.
+// loaded gives the cluster the images, the broker's from packages built from
+// source.
 var loaded struct {
 	once sync.Once
 	err  error
@@ -46,9 +51,12 @@ func deploy(t *testing.T, p profile) broker {
 	if err := os.WriteFile(filepath.Join(b.dir, "mosqbuild.yaml"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	archive := filepath.Join(b.dir, "image.tar")
+	archive, agent := filepath.Join(b.dir, "image.tar"), filepath.Join(b.dir, "agent.tar")
 	mosqbuild(t, b.dir, "image", "build", "--quiet", "--local", "-o", "docker-archive:"+archive)
-	loaded.once.Do(func() { loaded.err = b.Load(t.Context(), archive, image) })
+	mosqbuild(t, b.dir, "image", "build", "--quiet", "--component", "agent", "-o", "docker-archive:"+agent)
+	loaded.once.Do(func() {
+		loaded.err = errors.Join(b.Load(t.Context(), archive, image), b.Load(t.Context(), agent, agentImage))
+	})
 	if loaded.err != nil {
 		t.Fatal(loaded.err)
 	}
@@ -66,7 +74,7 @@ func deploy(t *testing.T, p profile) broker {
 			b.explain(t)
 		}
 	})
-	objects := mosqbuild(t, b.dir, "render", "--image", image)
+	objects := mosqbuild(t, b.dir, "render", "--image", image, "--agent-image", agentImage)
 	if _, err := b.Apply(t.Context(), objects); err != nil {
 		t.Fatal(err)
 	}

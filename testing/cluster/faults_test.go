@@ -73,7 +73,7 @@ func TestClient(t *testing.T) {
 		if !reaches(t, c, "client") {
 			t.Errorf("without %s the Service doesn't work", node)
 		}
-		if got := pings(t, c, "client", address); got != (node == c.Nodes[0]) {
+		if got := pings(t, c, "client", address); got != (node != c.Nodes[1]) {
 			t.Errorf("without %s the pod on %s answers: %v", node, c.Nodes[1], got)
 		}
 		if err := c.Plug(t.Context(), node); err != nil {

@@ -62,7 +62,8 @@ func nodes(t *testing.T) {
 	need.Program(t, "containerd", "ctr", "runc", "ip", "nft", "nsenter", "conntrack", "haproxy", "ping", "mosquitto_sub")
 }
 
-// rig returns the shared cluster: two nodes and a router.
+// rig returns the shared cluster: three nodes, one for each failover controller,
+// and a router.
 func rig(t *testing.T) *cluster.Cluster {
 	t.Helper()
 	nodes(t)
@@ -81,7 +82,7 @@ func server(t *testing.T) *cluster.Cluster {
 	shared.once.Do(func() {
 		began := time.Now()
 		o := options(t)
-		o.Nodes, o.NodeGrace, o.Fallback = 2, 8*time.Second, os.Getenv("MOSQBUILD_REQUIRE") == ""
+		o.Nodes, o.NodeGrace, o.Fallback = 3, 8*time.Second, os.Getenv("MOSQBUILD_REQUIRE") == ""
 		if shared.cluster, shared.err = cluster.Up(context.Background(), o); shared.err != nil {
 			return
 		}
@@ -114,10 +115,12 @@ func options(t *testing.T) cluster.Options {
 // programDir is where program puts it.
 var programDir string
 
-// program is mosqbuild itself, built once.
+// program is mosqbuild itself, built once, with the agent beside it.
 var program = sync.OnceValues(func() (string, error) {
 	file := filepath.Join(programDir, "mosqbuild")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", file, "github.com/mosqbuild/mosqbuild/cmd/mosqbuild")
+	const commands = "github.com/mosqbuild/mosqbuild/cmd/"
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", programDir+"/", commands+"mosqbuild", commands+"mosqagent")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building mosqbuild: %w: %s", err, out)
 	}

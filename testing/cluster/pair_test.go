@@ -4,6 +4,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
 // The ports of the Services that each lead to one broker.
@@ -51,34 +55,113 @@ func bridged(t *testing.T, b broker) {
 	}
 }
 
-// The failover account may switch the clients' Service, and nothing else.
-func mayFailOver(t *testing.T, b broker) {
-	account := "system:serviceaccount:" + b.namespace + ":mosquitto-failover"
-	for what, want := range map[string]string{
-		"patch service/mosquitto": "yes", "get service/mosquitto": "yes",
-		"patch service/mosquitto-primary": "no", "delete service/mosquitto": "no", "list services": "no", "get secrets": "no", "patch deployments": "no",
-	} {
-		// It exits with 1 for a no.
-		got, _ := b.Kubectl(t.Context(), "", append([]string{"auth", "can-i", "--namespace", b.namespace, "--as", account}, strings.Fields(what)...)...)
-		if strings.TrimSpace(got) != want {
-			t.Errorf("may it %s: %s", what, got)
+// read returns the record of who serves.
+func (b broker) read(t *testing.T) record.Record {
+	t.Helper()
+	text := b.kubectl(t, "get", "service", "mosquitto", "-o", `jsonpath={.metadata.annotations.mosqbuild\.io/failover}`)
+	r, err := record.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r == nil {
+		return record.Record{}
+	}
+	return *r
+}
+
+// ready waits until the active broker may be relieved, and returns the record.
+func (b broker) ready(t *testing.T) record.Record {
+	t.Helper()
+	var r record.Record
+	eventually(t, "a pair that is ready", time.Minute, func() bool {
+		r = b.read(t)
+		return r.Ready && r.Pending == "" && b.kubectl(t, "get", "service", "mosquitto", "-o", "jsonpath={.spec.selector.role}") == r.Active
+	})
+	return r
+}
+
+// Rendered without a selector, the clients' Service gets one, and the brokers
+// are watched over.
+func guarded(t *testing.T, b broker) {
+	r := b.ready(t)
+	t.Logf("ready at epoch %d", r.Epoch)
+	if r.Active != "primary" || r.Last != nil {
+		t.Errorf("the record begins with %s", r)
+	}
+	// Applied again, as GitOps does, it leads where it led.
+	if _, err := b.Apply(t.Context(), mosqbuild(t, b.dir, "render", "--image", image, "--agent-image", agentImage)); err != nil {
+		t.Fatal(err)
+	}
+	if now := b.ready(t); now.Active != r.Active || now.Last != nil {
+		t.Errorf("applied again, the record is %s", now)
+	}
+}
+
+// failover runs a command of mosqbuild's.
+func (b broker) failover(t *testing.T, args ...string) string {
+	t.Helper()
+	return mosqbuild(t, b.dir, append([]string{"failover", "--kubeconfig", b.Kubeconfig()}, args...)...)
+}
+
+// Switched by hand, clients find the other broker with what they had retained;
+// and nothing that happened meanwhile is lost on the way back.
+func switched(t *testing.T, b broker) {
+	was := b.ready(t)
+	b.failover(t, "switch")
+	now := b.ready(t)
+	if now.Active == was.Active || now.Last == nil || now.Last.To != now.Active {
+		t.Errorf("after the switch the record is %s", now)
+	}
+	b.retained(t, "mosquitto", "1883", "bridged/mosquitto-primary", "retained")
+	run(t, b.client(t, "mosquitto_pub", "mosquitto", "1883", "-t", "switched", "-m", "meanwhile", "-r"))
+	b.probe(t, b.Nodes[0], b.service(t, "mosquitto"), "--tls-port", "0")
+	b.failover(t, "switch", "--to", was.Active)
+	if now := b.ready(t); now.Active != was.Active {
+		t.Errorf("after the switch back the record is %s", now)
+	}
+	b.retained(t, "mosquitto", "1883", "switched", "meanwhile")
+	b.retained(t, "mosquitto", "1883", "bridged/mosquitto-primary", "retained")
+}
+
+// relieved has a broker fail: the other one takes over with what is retained,
+// and the first, which its guard and not Kubernetes restarts, stands by.
+func relieved(s unix.Signal) func(*testing.T, broker) {
+	return func(t *testing.T, b broker) {
+		was := b.ready(t)
+		b = b.as(was.Active)
+		topic := "relieved/" + unix.SignalName(s)
+		run(t, b.client(t, "mosquitto_pub", "mosquitto", "1883", "-t", topic, "-m", "value", "-r"))
+		b.retained(t, "mosquitto-secondary", secondaryPort, topic, "value")
+		b.retained(t, "mosquitto-primary", primaryPort, topic, "value")
+		restarts, _ := b.restarts(t)
+		if err := unix.Kill(b.process(t), s); err != nil {
+			t.Fatal(err)
+		}
+		took := eventually(t, "switch after "+unix.SignalName(s), soon, func() bool { return b.read(t).Active != was.Active })
+		t.Logf("switched %s after %s", took.Round(10*time.Millisecond), unix.SignalName(s))
+		b.retained(t, "mosquitto", "1883", topic, "value")
+		if now := b.ready(t); now.Active == was.Active {
+			t.Errorf("it has switched back: %s", now)
+		}
+		if now, ready := b.restarts(t); now != restarts || !ready {
+			t.Errorf("its container was restarted %d times; ready: %v", now-restarts, ready)
 		}
 	}
 }
 
-// Switched by hand, clients find the secondary with what they had retained; a
-// primary that was away gets it all back.
-func switched(t *testing.T, b broker) {
-	b.kubectl(t, "patch", "service", "mosquitto", "--patch", `{"spec":{"selector":{"role":"secondary"}}}`)
-	b.kubectl(t, "scale", "deployment", "mosquitto-primary", "--replicas", "0")
-	eventually(t, "end of the primary", soon, func() bool { return len(b.as("primary").pods(t)) == 0 })
-	b.retained(t, "mosquitto", "1883", "bridged/mosquitto-primary", "retained")
-	run(t, b.client(t, "mosquitto_pub", "mosquitto", "1883", "-t", "switched", "-m", "meanwhile", "-r"))
-	b.probe(t, b.Nodes[0], b.service(t, "mosquitto"), "--tls-port", "0")
-
-	b.kubectl(t, "scale", "deployment", "mosquitto-primary", "--replicas", "1")
-	b.rolledOut(t)
-	b.retained(t, "mosquitto-primary", primaryPort, "switched", "meanwhile")
-	b.retained(t, "mosquitto-primary", primaryPort, "bridged/mosquitto-primary", "retained")
-	b.kubectl(t, "patch", "service", "mosquitto", "--patch", `{"spec":{"selector":{"role":"primary"}}}`)
+// Rolled out anew, both at once, the brokers keep what is retained.
+func rolled(t *testing.T, b broker) {
+	b.ready(t)
+	run(t, b.client(t, "mosquitto_pub", "mosquitto", "1883", "-t", "rolled", "-m", "value", "-r"))
+	b.retained(t, "mosquitto-secondary", secondaryPort, "rolled", "value")
+	b.retained(t, "mosquitto-primary", primaryPort, "rolled", "value")
+	b.kubectl(t, "rollout", "restart", "deployment/mosquitto-primary", "deployment/mosquitto-secondary")
+	for _, name := range []string{"mosquitto-primary", "mosquitto-secondary"} {
+		b.kubectl(t, "rollout", "status", "deployment/"+name, "--timeout", "120s")
+	}
+	b.ready(t)
+	for service, port := range map[string]string{"mosquitto": "1883", "mosquitto-primary": primaryPort, "mosquitto-secondary": secondaryPort} {
+		b.retained(t, service, port, "rolled", "value")
+		b.retained(t, service, port, "bridged/mosquitto-primary", "retained")
+	}
 }

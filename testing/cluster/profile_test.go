@@ -53,13 +53,13 @@ var profiles = []profile{
 		address: "10.88.77.202",
 		config:  "deploy: {profile: ha, namespace: NAMESPACE, host: HOST}\n",
 		role:    "primary",
-		tests:   []func(*testing.T, broker){ownUID, apart, clusterIP, nodePorts, balanced, published, bridged, mayFailOver, switched, killed, stopped},
+		tests:   []func(*testing.T, broker){ownUID, apart, guarded, clusterIP, nodePorts, balanced, published, bridged, leastPrivilege, switched, relieved(unix.SIGKILL), relieved(unix.SIGSTOP), rolled},
 	}, {
 		name:   "ha-route",
 		config: "deploy: {profile: ha, ingress: route, namespace: NAMESPACE, host: HOST}\n",
 		uid:    rangeBegin,
 		role:   "primary",
-		tests:  []func(*testing.T, broker){assignedUID, apart, routed, bridged},
+		tests:  []func(*testing.T, broker){assignedUID, apart, guarded, routed, bridged, relieved(unix.SIGKILL)},
 	},
 }
 
