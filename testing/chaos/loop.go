@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -149,30 +150,43 @@ func (s *stage) startLoop(ctx context.Context) (stop func(), err error) {
 	}, nil
 }
 
+// duels are what the loop's figures and ours are compared by.
+var duels = []struct {
+	name string
+	of   func(figures) int
+}{
+	{"QoS 1 messages lost", func(f figures) int { return f.lost }},
+	{"runs with retained messages wrong", func(f figures) int { return min(1, len(f.retained)) }},
+	{"runs with two writers", func(f figures) int { return min(1, len(f.both)) }},
+	{"runs with clients left at the other broker", strayed},
+}
+
 // printDuel writes the loop's figures beside ours.
 func printDuel(w io.Writer, ours, loop []row) {
-	fmt.Fprintln(w, "| fault | outage, s: the loop | ours | lost: the loop | ours | retained wrong: the loop | ours | two writers: the loop | ours |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprint(w, "| fault, loop / ours | runs | outage, median, s | longest, s |")
+	for _, d := range duels {
+		fmt.Fprintf(w, " %s |", d.name)
+	}
+	fmt.Fprintln(w, "\n|"+strings.Repeat("---|", 4+len(duels)))
 	for _, l := range loop {
-		cells := [4][2]string{}
-		for side, r := range []row{l, find(ours, l.name)} {
-			if len(r.runs) == 0 {
-				cells[0][side], cells[1][side], cells[2][side], cells[3][side] = "–", "–", "–", "–"
-				continue
+		both := []row{l, find(ours, l.name)}
+		cell := func(of func(row) string) {
+			var sides []string
+			for _, r := range both {
+				if len(r.runs) == 0 {
+					sides = append(sides, "–")
+				} else {
+					sides = append(sides, of(r))
+				}
 			}
-			worst := r.worst()
-			cells[0][side] = fmt.Sprintf("%s / %s (%d runs)", capped(quantile(worst, 50)), capped(quantile(worst, 100)), len(worst))
-			for i, of := range []func(figures) int{
-				func(f figures) int { return f.lost },
-				func(f figures) int { return len(f.retained) },
-				func(f figures) int { return len(f.both) },
-			} {
-				cells[i+1][side] = fmt.Sprint(r.sum(of))
-			}
+			fmt.Fprintf(w, " %s |", strings.Join(sides, " / "))
 		}
 		fmt.Fprintf(w, "| %s |", l.name)
-		for _, c := range cells {
-			fmt.Fprintf(w, " %s | %s |", c[0], c[1])
+		cell(func(r row) string { return fmt.Sprint(len(r.runs)) })
+		cell(func(r row) string { return capped(quantile(r.worst(), 50)) })
+		cell(func(r row) string { return capped(quantile(r.worst(), 100)) })
+		for _, d := range duels {
+			cell(func(r row) string { return fmt.Sprint(r.sum(d.of)) })
 		}
 		fmt.Fprintln(w)
 	}

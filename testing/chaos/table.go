@@ -95,8 +95,8 @@ func verdict(rows []row, slack float64) (wrong, missed []string) {
 
 // printRows writes the table.
 func printRows(w io.Writer, rows []row) {
-	fmt.Fprintln(w, "| fault | runs | outage, QoS 0, s | outage, QoS 1, s | to reach | acknowledged | lost (subscriber away) | twice | retained stale / wrong | two writers | switches (needless) |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(w, "| fault | runs | outage, QoS 0, s | outage, QoS 1, s | to reach | acknowledged | lost (subscriber away) | twice | retained stale / wrong | two writers | left at the standby | switches (needless) |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range rows {
 		if len(r.runs) == 0 {
 			continue
@@ -113,11 +113,15 @@ func printRows(w io.Writer, rows []row) {
 			count(func(f figures) int { return f.twice }),
 			count(func(f figures) int { return f.stale }) + " / " + count(func(f figures) int { return len(f.retained) }),
 			count(func(f figures) int { return len(f.both) }),
+			count(strayed),
 			count(func(f figures) int { return f.switches }) + " (" + count(func(f figures) int { return f.needless }) + ")",
 		}
 		fmt.Fprintln(w, "| "+strings.Join(cells, " | ")+" |")
 	}
 }
+
+// strayed counts a run after which clients were served by the standby.
+func strayed(f figures) int { return min(1, len(f.strays)) }
 
 // spread is median / 95th percentile / longest.
 func spread(sorted []time.Duration) string {

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestQuantile(t *testing.T) {
+	var twenty []time.Duration
+	for i := range 20 {
+		twenty = append(twenty, time.Duration(i+1))
+	}
+	for percent, want := range map[int]time.Duration{50: 10, 95: 19, 100: 20} {
+		if got := quantile(twenty, percent); got != want {
+			t.Errorf("%d %%: %d, not %d", percent, got, want)
+		}
+	}
+	if got := quantile([]time.Duration{7}, 50); got != 7 {
+		t.Errorf("of one: %d", got)
+	}
+}
+
+// Each thing that must not be fails the verdict, by name; and a missed target
+// does, in the profile full.
+func TestVerdict(t *testing.T) {
+	slow := figures{outage: [2]time.Duration{time.Second, 3 * time.Second}}
+	for name, test := range map[string]struct {
+		row  row
+		want string
+	}{
+		"good":            {row{fault{name: "f", median: 4 * time.Second, most: 4 * time.Second}, []figures{slow}}, ""},
+		"slow":            {row{fault{name: "f", median: 2 * time.Second, most: 4 * time.Second}, []figures{slow}}, "median outage of 3.00 s, above 2.00 s"},
+		"two brokers":     {row{fault{name: "f"}, []figures{{both: []string{"two brokers: a"}}}}, "two brokers: a"},
+		"retained":        {row{fault{name: "f"}, []figures{{retained: []string{"retained: a"}}}}, "retained: a"},
+		"strays":          {row{fault{name: "f"}, []figures{{strays: []string{"a at b"}}}}, "served by the standby: a at b"},
+		"never again":     {row{fault{name: "f"}, []figures{{fault: "not ready"}}}, "not ready"},
+		"one too many":    {row{fault{name: "f"}, []figures{{needless: 1}}}, "1 needless"},
+		"one that may":    {row{fault{name: "f", spare: 1}, []figures{{needless: 1}, {}}}, ""},
+		"two that mayn't": {row{fault{name: "f", spare: 1}, []figures{{needless: 1}, {needless: 1}}}, "2 needless"},
+	} {
+		p := program{say: func(string, ...any) {}, began: time.Now(), rows: []row{test.row}}
+		got, passed := p.verdict(nil)
+		if passed != (test.want == "") || !strings.Contains(got, test.want) || passed == strings.HasPrefix(got, "chaos: FAIL") {
+			t.Errorf("%s: %v, %q", name, passed, got)
+		}
+	}
+	p := program{began: time.Now(), rows: []row{{fault{name: "f", median: time.Second, most: time.Second}, []figures{slow}}}}
+	p.profile = "short"
+	if got, passed := p.verdict(nil); !passed {
+		t.Errorf("short: %q", got)
+	}
+	if got, passed := p.verdict(io.ErrUnexpectedEOF); passed || !strings.Contains(got, "EOF") {
+		t.Errorf("with an error: %q", got)
+	}
+}
+
+// Each row of a table has as many cells as its head.
+func TestTables(t *testing.T) {
+	ours := []row{{faults[0], []figures{{acked: 3, lost: 1, away: 1}, {}}}}
+	loop := []row{{faults[0], []figures{{outage: [2]time.Duration{loopCap, loopCap}}}}, {faults[1], []figures{{}}}}
+	var text strings.Builder
+	printRows(&text, ours)
+	text.WriteString("\n")
+	printDuel(&text, ours, loop)
+	cells := 0
+	for line := range strings.Lines(text.String()) {
+		n := strings.Count(line, "|")
+		if n == 0 {
+			cells = 0
+			continue
+		}
+		if cells == 0 {
+			cells = n
+		}
+		if n != cells {
+			t.Errorf("%d cells, not %d: %s", n-1, cells-1, line)
+		}
+	}
+	for _, want := range []string{"> 120 / 0.00", "1 (1)"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("there is no %q in\n%s", want, &text)
+		}
+	}
+}
+
+func TestInsert(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "doc.md")
+	if err := os.WriteFile(file, []byte("before\n"+beginMarker+"\nold\n"+endMarker+"\nafter\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := insert(file, "new\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, _ := os.ReadFile(file)
+	if want := "before\n" + beginMarker + "\n\nnew\n\n" + endMarker + "\nafter\n"; string(data) != want {
+		t.Errorf("%q, not %q", data, want)
+	}
+	if err := os.WriteFile(file, []byte("nothing"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if insert(file, "new") == nil {
+		t.Error("without markers it is written somewhere")
+	}
+}
+
+// The faults of the profile short are all there, and each that is to be
+// measured has ten runs in full.
+func TestFaults(t *testing.T) {
+	for _, f := range faults {
+		if f.full < 10 || f.short > f.full || f.inflict == nil || (f.median == 0) != (f.most == 0) {
+			t.Errorf("%+v", f)
+		}
+	}
+}
