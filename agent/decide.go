@@ -162,13 +162,27 @@ func stand(o Observation) Action {
 	}
 }
 
+// dropWait is how long a standby that is told to end waits for the record to
+// name it so no more. Until then a switch to it may have begun, for the other
+// one may be told to end as well.
+const dropWait = 3 * time.Second
+
 // leave is for a pod that is told to end: whoever serves goes on until the
 // other one has taken over, or the time for that is up.
 func leave(o Observation) Action {
+	r := o.Record
 	switch {
 	case o.Broker.Run == "":
 		return Action{Do: Exit, Reason: "told to end"}
-	case o.Record == nil || o.Record.Active != o.Role:
+	case r == nil:
+		return Action{Do: Stop, Reason: "told to end"}
+	case r.Active != o.Role && o.Broker.Hung:
+		return Action{Do: Kill, Reason: "hung: it doesn't answer"}
+	case r.Pending == o.Role:
+		return Action{Reason: "told to end, but it is to take over"}
+	case r.Standby == o.Role && o.Now-o.Leaving < dropWait:
+		return Action{Reason: "told to end, once it isn't the standby any more"}
+	case r.Active != o.Role:
 		return Action{Do: Stop, Reason: "told to end, and not active"}
 	}
 	if a, ok := mayNotServe(o); ok {

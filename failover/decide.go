@@ -99,7 +99,11 @@ func begin(o Observation, reason string, planned bool) Action {
 func replace(o Observation) (Action, bool) {
 	r := o.Record
 	reason, planned, lost := o.lost(r.Active)
-	if !lost || !r.Ready || r.Paused || !o.target(r.Standby) {
+	able := o.target
+	if planned { // there is time to wait for a standby that stays
+		able = o.staying
+	}
+	if !lost || !r.Ready || r.Paused || !able(r.Standby) {
 		return Action{}, false
 	}
 	return begin(o, reason, planned), true
@@ -119,7 +123,7 @@ func obey(o Observation) (Action, bool) {
 		return answer("asked for: " + q.To + " is active already")
 	case q.To != record.Other(r.Active):
 		return answer(fmt.Sprintf("refused: %q is no broker", q.To))
-	case !r.Ready || !o.target(r.Standby):
+	case !r.Ready || !o.staying(r.Standby):
 		return answer("refused: " + q.To + " isn't ready")
 	}
 	a := begin(o, "asked for", true)
@@ -132,7 +136,7 @@ func failback(o Observation) (Action, bool) {
 	r, f := o.Record, o.Settings.Failover.Failback
 	due := f.Mode == config.FailbackAuto && r.Active != config.RolePrimary && r.Ready && !r.Paused &&
 		o.Now.Sub(r.ReadyAt) >= f.After.Std()
-	if !due || !o.target(r.Standby) {
+	if !due || !o.staying(r.Standby) {
 		return Action{}, false
 	}
 	return begin(o, "failback", true), true

@@ -68,6 +68,7 @@ func with(o failover.Observation, role string, change func(*failover.Broker)) fa
 func TestDecide(t *testing.T) {
 	down := func(b *failover.Broker) { b.Status.Run, b.Status.Down = "", "crashed" }
 	gone := func(b *failover.Broker) { b.Heard, b.Votes = now.Add(-2*time.Second), votes(2000, 2000, 2000) }
+	leaving := func(b *failover.Broker) { b.Status.Leaving = true }
 	in := func(o failover.Observation, change func(*failover.Observation)) failover.Observation {
 		r := *o.Record
 		o.Record = &r
@@ -103,6 +104,10 @@ func TestDecide(t *testing.T) {
 		"standby silent":              {with(ready(), secondary, gone), failover.Drop},
 		"bridge down":                 {with(ready(), secondary, func(b *failover.Broker) { b.Status.Linked, b.Status.Unlinked = false, 5000 }), failover.Drop},
 		"bridge down since the crash": {with(with(ready(), primary, down), secondary, func(b *failover.Broker) { b.Status.Linked, b.Status.Unlinked = false, 5000 }), failover.Begin},
+		"both leaving":                {with(with(ready(), primary, leaving), secondary, leaving), failover.Drop},
+		"crashed, standby leaving":    {with(with(ready(), primary, down), secondary, leaving), failover.Begin},
+		"pending, target leaving":     {with(with(pending, primary, down), secondary, func(b *failover.Broker) { b.Status.Leaving, b.Status.Linked = true, false }), failover.Finish},
+		"asked for, standby leaving":  {in(with(ready(), secondary, leaving), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: secondary} }), failover.Answer},
 		"not confirmed yet":           {in(with(ready(), primary, down), func(o *failover.Observation) { o.Record.Ready = false }), failover.Confirm},
 		"the guard hasn't read it":    {in(with(ready(), primary, func(b *failover.Broker) { b.Status.Epoch = 6 }), func(o *failover.Observation) { o.Record.Ready = false }), failover.Nothing},
 		"another leader's":            {in(ready(), func(o *failover.Observation) { o.Record.Leader = "b" }), failover.Claim},

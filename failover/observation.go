@@ -110,10 +110,15 @@ func (o Observation) reachable(role string) bool {
 }
 
 // target tells whether the broker can take over: it is up, in the run that is
-// known to have everything.
+// known to have everything. A pod that is told to end will do: its guard has it
+// serve until the other broker is back.
 func (o Observation) target(role string) bool {
-	s := o.Brokers[role].Status
-	return o.serving(role) && !s.Leaving && s.Run == o.Record.Run && o.reachable(role)
+	return o.serving(role) && o.Brokers[role].Status.Run == o.Record.Run && o.reachable(role)
+}
+
+// staying tells whether the broker can take over and hasn't been told to end.
+func (o Observation) staying(role string) bool {
+	return o.target(role) && !o.Brokers[role].Status.Leaving
 }
 
 // spoilt says why the standby can't be one any more, if so.
@@ -130,7 +135,7 @@ func (o Observation) spoilt(role string) (string, bool) {
 		return "its broker is down", true
 	case b.Status.Run != o.Record.Run:
 		return "its broker has begun anew", true
-	case b.Status.Leaving:
+	case b.Status.Leaving && o.Record.Pending == "":
 		return "its pod is told to end", true
 	case !b.Status.Healthy:
 		return "its broker doesn't answer", true
