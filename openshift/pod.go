@@ -33,10 +33,8 @@ func (d objects) pod() (corev1.PodSpec, error) {
 	if err != nil {
 		return corev1.PodSpec{}, err
 	}
-	if data != nil {
-		pod.Volumes = []corev1.Volume{*data}
-		broker.VolumeMounts = []corev1.VolumeMount{{Name: data.Name, MountPath: config.DataDir}}
-	}
+	pod.Volumes = []corev1.Volume{*data}
+	broker.VolumeMounts = []corev1.VolumeMount{{Name: data.Name, MountPath: config.DataDir}}
 	for _, v := range d.volumes {
 		pod.Volumes = append(pod.Volumes, v.volume())
 		broker.VolumeMounts = append(broker.VolumeMounts, v.mount())
@@ -97,20 +95,18 @@ func apart(labels map[string]string) *corev1.Affinity {
 	}}
 }
 
-// data is the volume of what the broker saves; nil for one that saves nothing.
+// data is the volume of what the broker saves. A pair's broker without a claim
+// saves nothing, but its guard looks there, and the image's folder is root's.
 func (d objects) data() (*corev1.Volume, error) {
 	v := &corev1.Volume{Name: dataVolume}
-	switch {
-	case d.cfg.Deploy.Volume() != "":
+	if d.cfg.Deploy.Volume() != "" {
 		v.PersistentVolumeClaim = &corev1.PersistentVolumeClaimVolumeSource{ClaimName: d.claimName()}
-	case d.role != "":
-		return nil, nil
-	default:
-		size, err := resource.ParseQuantity(dataSize)
-		if err != nil {
-			return nil, err
-		}
-		v.EmptyDir = &corev1.EmptyDirVolumeSource{SizeLimit: &size}
+		return v, nil
 	}
+	size, err := resource.ParseQuantity(dataSize)
+	if err != nil {
+		return nil, err
+	}
+	v.EmptyDir = &corev1.EmptyDirVolumeSource{SizeLimit: &size}
 	return v, nil
 }
