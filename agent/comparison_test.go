@@ -29,7 +29,16 @@ func TestComparison(t *testing.T) {
 		"deleted everywhere":          {[]sums{set(), set()}, []sums{set("a", "1"), set()}, 0},
 		"set between both looks":      {[]sums{set(), set("a", "1")}, []sums{set("a", "1"), set("a", "1")}, 0},
 		"deleted while on its way":    {[]sums{set("a", "1"), set()}, []sums{set(), set()}, 0},
-		"new since the first look":    {[]sums{set("a", "1"), set("a", "1", "n", "1")}, []sums{set(), set("a", "1")}, 0},
+		"gone again by themselves": {
+			[]sums{set("a", "1", "b", "1"), set("b", "2"), set("a", "2")}, []sums{set(), set(), set()}, 2,
+		},
+		"gone at once, but nothing came": {
+			[]sums{set("a", "1", "b", "1", "c", "1"), set("c", "1")}, []sums{set("c", "1"), set("c", "1")}, 2,
+		},
+		"gone at once, and something came": {
+			[]sums{set("a", "1", "b", "1"), set("b", "1")}, []sums{set(), set("b", "1")}, 0,
+		},
+		"new since the first look": {[]sums{set("a", "1"), set("a", "1", "n", "1")}, []sums{set(), set("a", "1")}, 0},
 	} {
 		var cmp comparison
 		open := -1
