@@ -59,12 +59,13 @@ type FailoverPermit struct {
 // FailoverLease is client-go's leader election.
 type FailoverLease struct {
 	// Duration is how long a silent leader is still one, in whole seconds.
-	// Default: 3s.
+	// Default: 2s.
 	Duration Duration `yaml:"duration" json:"duration"`
-	// Renew is how long a leader tries to renew before it gives up. Default: 2s.
+	// Renew is how long a leader tries to renew before it gives up.
+	// Default: 1.5s.
 	Renew Duration `yaml:"renew" json:"renew"`
 	// Retry is the time between tries, of which up to 2.2 times goes by.
-	// Default: 500ms.
+	// Default: 300ms.
 	Retry Duration `yaml:"retry" json:"retry"`
 }
 
@@ -85,7 +86,7 @@ func defaultFailover() Failover {
 	return Failover{
 		Probe:    FailoverProbe{Interval: Duration(250 * time.Millisecond), Strikes: 3, Timeout: Duration(300 * time.Millisecond)},
 		Permit:   FailoverPermit{Age: Duration(time.Second), Margin: Duration(200 * time.Millisecond)},
-		Lease:    FailoverLease{Duration: Duration(3 * time.Second), Renew: Duration(2 * time.Second), Retry: Duration(500 * time.Millisecond)},
+		Lease:    FailoverLease{Duration: Duration(2 * time.Second), Renew: Duration(1500 * time.Millisecond), Retry: Duration(300 * time.Millisecond)},
 		HoldDown: Duration(30 * time.Second),
 		Leave:    Duration(45 * time.Second),
 		Failback: Failback{Mode: FailbackManual, After: Duration(5 * time.Minute)},

@@ -38,7 +38,7 @@ var faults = []fault{
 	{name: "broker killed (kill -9)", full: 10, short: 2, median: 700 * time.Millisecond, most: 2 * time.Second, switches: 1, inflict: kill},
 	{name: "broker hung (SIGSTOP)", full: 10, short: 2, median: 1500 * time.Millisecond, most: 3 * time.Second, switches: 1, inflict: hang},
 	{name: "its pod deleted", full: 10, short: 1, switches: 1, inflict: deletePod},
-	{name: "its node cut off", full: 10, short: 3, median: 3 * time.Second, most: 5 * time.Second, switches: 1, inflict: cutOff},
+	{name: "its node cut off", full: 10, short: 3, median: 3 * time.Second, most: 5 * time.Second, switches: 1, prepare: apart, inflict: cutOff},
 	{name: "the leading controller's node cut off", full: 10, short: 1, prepare: apart, inflict: cutOffLeader},
 	{name: "both at once, on one node", full: 10, short: 1, median: 5 * time.Second, most: 8 * time.Second, switches: 1, prepare: together, inflict: cutOff},
 	{name: "API server down for 10 s", full: 10, short: 1, median: 500 * time.Millisecond, most: time.Second, inflict: withoutAPI},
