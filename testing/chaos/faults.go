@@ -38,7 +38,7 @@ var faults = []fault{
 	{name: "broker killed (kill -9)", full: 10, short: 2, median: 700 * time.Millisecond, most: 2 * time.Second, switches: 1, inflict: kill},
 	{name: "broker hung (SIGSTOP)", full: 10, short: 2, median: 1500 * time.Millisecond, most: 3 * time.Second, switches: 1, inflict: hang},
 	{name: "its pod deleted", full: 10, short: 1, switches: 1, inflict: deletePod},
-	{name: "its node cut off", full: 10, short: 3, median: 3 * time.Second, most: 5 * time.Second, switches: 1, prepare: apart, inflict: cutOff},
+	{name: "its node cut off", full: 10, short: 2, median: 3 * time.Second, most: 5 * time.Second, switches: 1, prepare: apart, inflict: cutOff},
 	{name: "the leading controller's node cut off", full: 10, short: 1, prepare: apart, inflict: cutOffLeader},
 	{name: "both at once, on one node", full: 10, short: 1, median: 5 * time.Second, most: 8 * time.Second, switches: 1, prepare: together, inflict: cutOff},
 	{name: "API server down for 10 s", full: 10, short: 1, median: 500 * time.Millisecond, most: time.Second, inflict: withoutAPI},
@@ -76,7 +76,7 @@ func deletePod(ctx context.Context, s *stage, now state, _ int) (wound, error) {
 }
 
 // cutOff pulls the cable of the active broker's node; it is put back after the
-// switch, and every other time after 20 s.
+// switch, or, in half of the runs, after a longer time.
 func cutOff(ctx context.Context, s *stage, now state, run int) (wound, error) {
 	return s.unplugged(ctx, now.at().Node, run)
 }
@@ -84,7 +84,7 @@ func cutOff(ctx context.Context, s *stage, now state, run int) (wound, error) {
 func (s *stage) unplugged(ctx context.Context, node string, run int) (wound, error) {
 	w := wound{heal: func(ctx context.Context) error { return s.Plug(ctx, node) }, lasts: 3 * time.Second, atMost: 90 * time.Second}
 	if run%4 == 1 || run%4 == 2 { // roles change with each switch: either's turn comes
-		w.lasts = 20 * time.Second
+		w.lasts = s.away
 	}
 	return w, s.Unplug(ctx, node)
 }

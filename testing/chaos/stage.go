@@ -25,6 +25,7 @@ type stage struct {
 	system
 	pairs   int
 	loss    time.Duration // how long packets are lost
+	away    time.Duration // how long a cable is out, where it is long
 	random  *rand.Rand
 	say     cluster.Progress
 	log     *journal
