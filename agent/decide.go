@@ -16,6 +16,8 @@ type Observation struct {
 	// Record is the newest one read or pushed; nil while none was read from
 	// the API since the guard began.
 	Record *record.Record
+	// Since is when the record's active broker was first heard of as such.
+	Since time.Duration
 	// Permit is when the newest permit was asked for; below 0 there is none.
 	Permit time.Duration
 	Broker Broker
@@ -32,8 +34,7 @@ type Broker struct {
 	Run string
 	// Empty says that the run began with an emptied data folder.
 	Empty bool
-	// Served says that the record has named the broker active during this run,
-	// or while it is down, during the last one.
+	// Served says that the record has named the broker active during this run.
 	Served bool
 	// Hung says that the broker no longer answers its guard.
 	Hung bool
@@ -69,10 +70,10 @@ type Action struct {
 	Reason string
 }
 
-// rejoinPause is how long a broker that served stays down before it stands by:
-// until then a node may lead clients here by rules of before the switch, and
-// here they would stay.
-const rejoinPause = 2 * time.Second
+// rejoinPause is how long a broker that was replaced stays down before it stands
+// by: until then a node may lead clients here by rules of before the switch, and
+// here they would stay. kube-proxy writes its rules once a second at most.
+const rejoinPause = 3 * time.Second
 
 // Decide says what to do about the broker. It depends on o alone.
 //
@@ -155,7 +156,7 @@ func stand(o Observation) Action {
 		return Action{Do: Kill, Reason: "to begin anew, empty, before the bridge is up again"}
 	case up:
 		return Action{Reason: "standing by"}
-	case b.Served && o.Now-b.Ended < rejoinPause:
+	case o.Record.Last != nil && o.Record.Last.From == o.Role && o.Now-o.Since < rejoinPause:
 		return Action{Reason: "down, until clients know that it doesn't serve any more"}
 	default:
 		return start(o, true, "standby by the record")

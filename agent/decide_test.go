@@ -20,6 +20,8 @@ func TestDecide(t *testing.T) {
 	planned.Planned = true
 	paused := ready
 	paused.Paused = true
+	replaced := alone
+	replaced.Last = &record.Switch{From: secondary, To: primary}
 	with := func(b Broker, change func(*Broker)) Broker { change(&b); return b }
 	hung := func(b *Broker) { b.Hung = true }
 	down := func(ago time.Duration) Broker { return Broker{Served: true, Ended: now - ago} }
@@ -30,48 +32,49 @@ func TestDecide(t *testing.T) {
 		permit  time.Duration // ago
 		leaving time.Duration // ago
 		relink  bool
+		since   time.Duration // ago
 		want    Do
 		empty   bool
 	}{
-		"nothing read":                       {role: primary, want: Nothing},
-		"active alone":                       {role: primary, record: &alone, want: Start},
-		"active alone, crashed":              {role: primary, record: &alone, broker: down(0), want: Start},
-		"active alone, without a permit":     {role: primary, record: &alone, broker: active, permit: time.Hour, want: Nothing},
-		"active, starts in vain":             {role: primary, record: &alone, broker: Broker{NotBefore: now + 1}, want: Nothing},
-		"active, with a permit":              {role: primary, record: &ready, broker: active, permit: time.Second, want: Nothing},
-		"active, without":                    {role: primary, record: &ready, broker: active, permit: time.Second + 1, want: Kill},
-		"active, without, down":              {role: primary, record: &alone, broker: down(time.Hour), permit: time.Hour, want: Start},
-		"active, down, a standby there":      {role: primary, record: &ready, broker: down(time.Second), want: Nothing},
-		"active, down for long":              {role: primary, record: &ready, broker: down(30 * time.Second), want: Start},
-		"active, down for long, no permit":   {role: primary, record: &ready, broker: down(30 * time.Second), permit: time.Hour, want: Nothing},
-		"active, down, paused":               {role: primary, record: &paused, broker: down(0), want: Start},
-		"active, hung":                       {role: primary, record: &ready, broker: with(active, hung), want: Kill},
-		"active, a switch":                   {role: primary, record: &pending, broker: active, want: Kill},
-		"active, a planned switch":           {role: primary, record: &planned, broker: active, want: Stop},
-		"active, a switch, down":             {role: primary, record: &pending, broker: down(time.Hour), want: Nothing},
-		"standby":                            {role: secondary, record: &ready, want: Start, empty: true},
-		"standby, up":                        {role: secondary, record: &ready, broker: standby, permit: time.Hour, want: Nothing},
-		"standby that has served":            {role: secondary, record: &ready, broker: with(standby, func(b *Broker) { b.Served = true }), want: Kill},
-		"standby that has served, just down": {role: secondary, record: &ready, broker: down(time.Second), want: Nothing},
-		"standby that served, down":          {role: secondary, record: &ready, broker: down(2 * time.Second), want: Start, empty: true},
-		"standby with data of its own":       {role: secondary, record: &ready, broker: Broker{Run: "s"}, want: Kill},
-		"standby, hung":                      {role: secondary, record: &ready, broker: with(standby, hung), want: Kill},
-		"standby, to be linked anew":         {role: secondary, record: &ready, broker: standby, relink: true, want: Kill},
-		"taking over, to be linked anew":     {role: secondary, record: &pending, broker: standby, relink: true, want: Nothing},
-		"taking over, down":                  {role: secondary, record: &pending, want: Nothing},
-		"leaving, active":                    {role: primary, record: &ready, broker: active, leaving: time.Second, want: Nothing},
-		"leaving, active, for long":          {role: primary, record: &ready, broker: active, leaving: 45 * time.Second, want: Stop},
-		"leaving, active, without a permit":  {role: primary, record: &ready, broker: active, leaving: time.Second, permit: time.Hour, want: Kill},
-		"leaving, a switch":                  {role: primary, record: &planned, broker: active, leaving: time.Second, want: Stop},
-		"leaving, down":                      {role: primary, record: &ready, broker: down(0), leaving: time.Second, want: Exit},
-		"leaving, standby":                   {role: secondary, record: &ready, broker: standby, leaving: time.Second, want: Nothing},
-		"leaving, standby, for long":         {role: secondary, record: &ready, broker: standby, leaving: 3 * time.Second, want: Stop},
-		"leaving, dropped":                   {role: secondary, record: &alone, broker: standby, leaving: time.Second, want: Stop},
-		"leaving, taking over":               {role: secondary, record: &planned, broker: standby, leaving: time.Hour, want: Nothing},
+		"nothing read":                      {role: primary, want: Nothing},
+		"active alone":                      {role: primary, record: &alone, want: Start},
+		"active alone, crashed":             {role: primary, record: &alone, broker: down(0), want: Start},
+		"active alone, without a permit":    {role: primary, record: &alone, broker: active, permit: time.Hour, want: Nothing},
+		"active, starts in vain":            {role: primary, record: &alone, broker: Broker{NotBefore: now + 1}, want: Nothing},
+		"active, with a permit":             {role: primary, record: &ready, broker: active, permit: time.Second, want: Nothing},
+		"active, without":                   {role: primary, record: &ready, broker: active, permit: time.Second + 1, want: Kill},
+		"active, without, down":             {role: primary, record: &alone, broker: down(time.Hour), permit: time.Hour, want: Start},
+		"active, down, a standby there":     {role: primary, record: &ready, broker: down(time.Second), want: Nothing},
+		"active, down for long":             {role: primary, record: &ready, broker: down(30 * time.Second), want: Start},
+		"active, down for long, no permit":  {role: primary, record: &ready, broker: down(30 * time.Second), permit: time.Hour, want: Nothing},
+		"active, down, paused":              {role: primary, record: &paused, broker: down(0), want: Start},
+		"active, hung":                      {role: primary, record: &ready, broker: with(active, hung), want: Kill},
+		"active, a switch":                  {role: primary, record: &pending, broker: active, want: Kill},
+		"active, a planned switch":          {role: primary, record: &planned, broker: active, want: Stop},
+		"active, a switch, down":            {role: primary, record: &pending, broker: down(time.Hour), want: Nothing},
+		"standby":                           {role: secondary, record: &ready, want: Start, empty: true},
+		"standby, up":                       {role: secondary, record: &ready, broker: standby, permit: time.Hour, want: Nothing},
+		"standby that has served":           {role: secondary, record: &ready, broker: with(standby, func(b *Broker) { b.Served = true }), want: Kill},
+		"standby that was replaced":         {role: secondary, record: &replaced, broker: down(time.Hour), since: time.Second, want: Nothing},
+		"standby that was, a while ago":     {role: secondary, record: &replaced, broker: down(0), since: 3 * time.Second, want: Start, empty: true},
+		"standby with data of its own":      {role: secondary, record: &ready, broker: Broker{Run: "s"}, want: Kill},
+		"standby, hung":                     {role: secondary, record: &ready, broker: with(standby, hung), want: Kill},
+		"standby, to be linked anew":        {role: secondary, record: &ready, broker: standby, relink: true, want: Kill},
+		"taking over, to be linked anew":    {role: secondary, record: &pending, broker: standby, relink: true, want: Nothing},
+		"taking over, down":                 {role: secondary, record: &pending, want: Nothing},
+		"leaving, active":                   {role: primary, record: &ready, broker: active, leaving: time.Second, want: Nothing},
+		"leaving, active, for long":         {role: primary, record: &ready, broker: active, leaving: 45 * time.Second, want: Stop},
+		"leaving, active, without a permit": {role: primary, record: &ready, broker: active, leaving: time.Second, permit: time.Hour, want: Kill},
+		"leaving, a switch":                 {role: primary, record: &planned, broker: active, leaving: time.Second, want: Stop},
+		"leaving, down":                     {role: primary, record: &ready, broker: down(0), leaving: time.Second, want: Exit},
+		"leaving, standby":                  {role: secondary, record: &ready, broker: standby, leaving: time.Second, want: Nothing},
+		"leaving, standby, for long":        {role: secondary, record: &ready, broker: standby, leaving: 3 * time.Second, want: Stop},
+		"leaving, dropped":                  {role: secondary, record: &alone, broker: standby, leaving: time.Second, want: Stop},
+		"leaving, taking over":              {role: secondary, record: &planned, broker: standby, leaving: time.Hour, want: Nothing},
 	} {
 		o := Observation{
 			Now: now, Role: c.role, Settings: config.Default().Agent(nil), Record: c.record, Broker: c.broker,
-			Permit: now - c.permit, Leaving: -1, Relink: c.relink,
+			Since: now - c.since, Permit: now - c.permit, Leaving: -1, Relink: c.relink,
 		}
 		if c.leaving > 0 {
 			o.Leaving = now - c.leaving

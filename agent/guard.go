@@ -224,7 +224,7 @@ func (g *Guard) observe(now time.Duration) Observation {
 	}
 	c := &g.child
 	return Observation{
-		Now: now, Role: g.o.Role, Settings: g.o.Settings, Record: r, Permit: g.ledger.Permit(), Leaving: g.leaving,
+		Now: now, Role: g.o.Role, Settings: g.o.Settings, Record: r, Since: g.ledger.Since(), Permit: g.ledger.Permit(), Leaving: g.leaving,
 		Relink: g.relink && c.run != "" && !c.fresh() && g.otherServes(r, now),
 		Broker: Broker{
 			Run: c.run, Empty: c.empty, Served: c.served, Hung: c.hung(g.o.Settings.Failover.Probe, now),

@@ -14,6 +14,8 @@ type Ledger struct {
 	// newest of those that came from the API.
 	newest, read *record.Record
 	permit       time.Duration
+	// since is when the newest record's active broker was first named.
+	since time.Duration
 }
 
 // NewLedger returns the ledger of role's guard, which has just begun.
@@ -30,7 +32,8 @@ func (l *Ledger) Read(r record.Record, sent time.Duration) {
 		}
 		return
 	}
-	l.newest, l.read = &r, &r
+	l.adopt(&r, sent)
+	l.read = &r
 	if r.Active == l.role && r.Pending == "" {
 		l.permit = max(l.permit, sent)
 	}
@@ -44,11 +47,21 @@ func (l *Ledger) Told(r record.Record, now time.Duration) {
 	if l.newest != nil && r.Epoch <= l.newest.Epoch {
 		return
 	}
-	l.newest = &r
+	l.adopt(&r, now)
 	if l.read != nil && r.Active == l.role && r.Standby != "" && !r.Ready && r.Pending == "" {
 		l.permit = max(l.permit, now)
 	}
 }
+
+func (l *Ledger) adopt(r *record.Record, at time.Duration) {
+	if l.newest == nil || l.newest.Active != r.Active {
+		l.since = at
+	}
+	l.newest = r
+}
+
+// Since is when the present active broker was first heard of as such.
+func (l *Ledger) Since() time.Duration { return l.since }
 
 // Word takes the other guard's answer to what was asked at sent. A word that was
 // given is a permit of whatever epoch: before a switch ends, the leader has this

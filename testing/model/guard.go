@@ -38,7 +38,6 @@ type guard struct {
 	otherAt  time.Duration
 	takes    int64         // the epoch of the switch by which this one takes over
 	taking   time.Duration // since when that is known
-	served   bool          // the run that is up, or was last
 	ending   bool          // a signal is on its way
 	needs    time.Duration // since when permits are needed; < 0 not
 }
@@ -93,16 +92,15 @@ func (g *guard) turn() {
 func (g *guard) observe() agent.Observation {
 	r, now, p := g.ledger.Record(), g.now(), g.w.settings.Failover.Probe
 	c := g.w.brokers[g.role].run
-	o := agent.Observation{Now: now, Role: roles[g.role], Settings: g.w.settings, Record: r, Permit: g.ledger.Permit(), Leaving: g.leaving}
+	o := agent.Observation{Now: now, Role: roles[g.role], Settings: g.w.settings, Record: r, Since: g.ledger.Since(), Permit: g.ledger.Permit(), Leaving: g.leaving}
 	o.Broker = agent.Broker{Ended: g.ended, NotBefore: g.notFrom}
 	if c != nil {
 		if r != nil && r.Active == roles[g.role] {
 			c.served = true
 		}
 		o.Relink = g.relink && !fresh(c) && otherServes(r, roles[g.role], g.other, g.otherAt, now, g.sinceLink(), p)
-		o.Broker.Run, o.Broker.Empty, o.Broker.Hung, g.served = strconv.Itoa(c.id), c.empty, g.hung(c), c.served
+		o.Broker.Run, o.Broker.Empty, o.Broker.Served, o.Broker.Hung = strconv.Itoa(c.id), c.empty, c.served, g.hung(c)
 	}
-	o.Broker.Served = g.served
 	if g.w.mutation == NoHoldDown {
 		o.Broker.Ended = -time.Hour
 	}
