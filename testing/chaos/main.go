@@ -43,7 +43,7 @@ type options struct {
 	seed     uint64
 	only     string // part of a fault's name, or "random" or "loop"
 	runs     int    // of each fault; 0 is the profile's
-	write    string // file with markers
+	into     string // file with markers
 	logs     string
 }
 
@@ -59,7 +59,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.only, "only", "", "only faults whose name contains this; \"random\" and \"loop\" are names, too")
 	flags.IntVar(&o.runs, "runs", 0, "runs of each fault (default: the profile's)")
 	format := flags.String("format", "markdown", "of the table")
-	flags.StringVar(&o.write, "write", "", "file to write the table into, between its markers")
+	flags.StringVar(&o.into, "write", "", "file to write the table into, between its markers")
 	flags.StringVar(&o.logs, "logs", "", "folder to keep the cluster's logs in")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -92,8 +92,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var text strings.Builder
 	p.print(&text)
 	fmt.Fprint(stdout, text.String())
-	if err == nil && o.write != "" {
-		err = insert(o.write, text.String())
+	if err == nil && o.into != "" {
+		err = p.write(o.into)
 	}
 	verdict, passed := p.verdict(err)
 	fmt.Fprintln(stdout, verdict)

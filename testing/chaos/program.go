@@ -190,20 +190,30 @@ func (s *stage) report(f figures) {
 	}
 }
 
-// print writes all tables.
+// print writes both tables.
 func (p *program) print(w io.Writer) {
+	p.printGuarded(w)
+	fmt.Fprintln(w)
+	p.printLoop(w)
+}
+
+// printLoop writes the loop's table, if it was measured.
+func (p *program) printLoop(w io.Writer) {
+	if len(p.loop) > 0 {
+		printDuel(w, p.rows, p.loop)
+		fmt.Fprintln(w)
+	}
+}
+
+// printGuarded writes the table of the pair under guard.
+func (p *program) printGuarded(w io.Writer) {
 	if len(p.rows) > 0 {
 		fmt.Fprintf(w, "Outages as clients saw them: median / 95th percentile / longest of all runs, each that of the client that fared worst. Seed %d.\n\n", p.seed)
 		printRows(w, p.rows)
 	}
-	if len(p.loop) > 0 {
-		fmt.Fprintln(w)
-		printDuel(w, p.rows, p.loop)
+	if len(p.skipped) > 0 {
+		fmt.Fprintf(w, "\nNot all runs for lack of time: %s.\n", strings.Join(p.skipped, "; "))
 	}
-	for _, name := range p.skipped {
-		fmt.Fprintf(w, "\nNot all runs for lack of time: %s.\n", name)
-	}
-	fmt.Fprintln(w)
 }
 
 // verdict is the last line, and whether it is good.
@@ -232,14 +242,32 @@ func (p *program) verdict(err error) (string, bool) {
 	return text, true
 }
 
-// The markers that the table stands between.
+// The tables that a document has room for, between <!-- NAME:begin --> and
+// <!-- NAME:end -->.
 const (
-	beginMarker = "<!-- chaos:begin -->"
-	endMarker   = "<!-- chaos:end -->"
+	guardedTable = "chaos"
+	loopTable    = "seed"
 )
 
-// insert replaces what stands between the markers of a file.
-func insert(file, text string) error {
+// write puts the tables that were measured into a file.
+func (p *program) write(file string) error {
+	var guarded, loop strings.Builder
+	p.printGuarded(&guarded)
+	p.printLoop(&loop)
+	for name, text := range map[string]string{guardedTable: guarded.String(), loopTable: loop.String()} {
+		if text == "" {
+			continue
+		}
+		if err := insert(file, name, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert replaces what stands between the markers of a table in a file.
+func insert(file, table, text string) error {
+	beginMarker, endMarker := "<!-- "+table+":begin -->", "<!-- "+table+":end -->"
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("writing the table: %w", err)

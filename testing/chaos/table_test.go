@@ -89,22 +89,22 @@ func TestTables(t *testing.T) {
 
 func TestInsert(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "doc.md")
-	if err := os.WriteFile(file, []byte("before\n"+beginMarker+"\nold\n"+endMarker+"\nafter\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("before\n<!-- t:begin -->\nold\n<!-- t:end -->\nafter\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := insert(file, "new\n"); err != nil {
+		if err := insert(file, "t", "new\n"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	data, _ := os.ReadFile(file)
-	if want := "before\n" + beginMarker + "\n\nnew\n\n" + endMarker + "\nafter\n"; string(data) != want {
+	if want := "before\n<!-- t:begin -->\n\nnew\n\n<!-- t:end -->\nafter\n"; string(data) != want {
 		t.Errorf("%q, not %q", data, want)
 	}
 	if err := os.WriteFile(file, []byte("nothing"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if insert(file, "new") == nil {
+	if insert(file, "t", "new") == nil {
 		t.Error("without markers it is written somewhere")
 	}
 }
