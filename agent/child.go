@@ -48,18 +48,24 @@ type child struct {
 // fresh tells whether the run may take part in a link.
 func (c *child) fresh() bool { return c.run != "" && c.empty && !c.served && !c.linked }
 
-// hung tells whether the broker has stopped answering.
-func (c *child) hung(p config.FailoverProbe, now time.Duration) bool {
+// patience is how many times as long as makes a broker hung makes it stuck.
+const patience = 10
+
+// hung tells whether the broker has stopped answering, and whether for so long
+// that it is stuck.
+func (c *child) hung(p config.FailoverProbe, now time.Duration) (hung, stuck bool) {
 	switch {
 	case c.run == "":
-		return false
+		return false, false
 	case c.answered():
-		return c.pulse.Silence(time.Now()) >= p.Silence()
+		silent := c.pulse.Silence(time.Now())
+		return silent >= p.Silence(), silent >= patience*p.Silence()
 	case c.empty:
-		return now-c.began >= startGrace
+		hung = now-c.began >= startGrace
 	default:
-		return now-c.began >= loadGrace
+		hung = now-c.began >= loadGrace
 	}
+	return hung, hung
 }
 
 // answered tells whether the broker ever has, in this run.

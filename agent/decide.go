@@ -36,8 +36,9 @@ type Broker struct {
 	Empty bool
 	// Served says that the record has named the broker active during this run.
 	Served bool
-	// Hung says that the broker no longer answers its guard.
-	Hung bool
+	// Hung says that the broker no longer answers its guard, and Stuck that it
+	// hasn't for ten times as long as that takes, or never has.
+	Hung, Stuck bool
 	// Ended is when the last run ended, for whatever reason; 0 where there has
 	// been none.
 	Ended time.Duration
@@ -101,10 +102,10 @@ func serve(o Observation) Action {
 		return a
 	}
 	b, r := o.Broker, o.Record
-	if b.Run != "" {
-		if b.Hung {
-			return Action{Do: Kill, Reason: "hung: it doesn't answer"}
-		}
+	switch {
+	case b.Run != "" && hung(o):
+		return Action{Do: Kill, Reason: "hung: it doesn't answer"}
+	case b.Run != "":
 		return Action{Reason: "serving"}
 	}
 	// Whoever takes over has all that this one lost. To start would be to serve
@@ -113,6 +114,13 @@ func serve(o Observation) Action {
 		return Action{Reason: "down, and held for the standby to take over"}
 	}
 	return start(o, false, "active by the record")
+}
+
+// hung tells whether an active broker is to be given up. Where nobody can take
+// over, it has more time: on a node that is only starved it would come back to no
+// better, and without what it had.
+func hung(o Observation) bool {
+	return o.Broker.Stuck || o.Broker.Hung && o.Record.Standby != "" && !o.Record.Paused
 }
 
 // mayNotServe has the active broker stopped, or not started.
@@ -144,7 +152,7 @@ func stand(o Observation) Action {
 	b, up := o.Broker, o.Broker.Run != ""
 	taking := o.Record.Pending == o.Role
 	switch {
-	case up && b.Hung:
+	case up && b.Stuck: // before, the leader has dropped it
 		return Action{Do: Kill, Reason: "hung: it doesn't answer"}
 	case up && b.Served:
 		return Action{Do: Kill, Reason: "no longer active by the record"}
@@ -177,7 +185,7 @@ func leave(o Observation) Action {
 		return Action{Do: Exit, Reason: "told to end"}
 	case r == nil:
 		return Action{Do: Stop, Reason: "told to end"}
-	case r.Active != o.Role && o.Broker.Hung:
+	case r.Active != o.Role && o.Broker.Stuck:
 		return Action{Do: Kill, Reason: "hung: it doesn't answer"}
 	case r.Pending == o.Role:
 		return Action{Reason: "told to end, but it is to take over"}
@@ -190,7 +198,7 @@ func leave(o Observation) Action {
 		return a
 	}
 	switch {
-	case o.Broker.Hung:
+	case hung(o):
 		return Action{Do: Kill, Reason: "hung: it doesn't answer"}
 	case o.Now-o.Leaving >= o.Settings.Failover.Leave.Std():
 		return Action{Do: Stop, Reason: "told to end, and nobody took over in time"}

@@ -24,6 +24,7 @@ func TestDecide(t *testing.T) {
 	replaced.Last = &record.Switch{From: secondary, To: primary}
 	with := func(b Broker, change func(*Broker)) Broker { change(&b); return b }
 	hung := func(b *Broker) { b.Hung = true }
+	stuck := func(b *Broker) { b.Hung, b.Stuck = true, true }
 	down := func(ago time.Duration) Broker { return Broker{Served: true, Ended: now - ago} }
 	for name, c := range map[string]struct {
 		role    string
@@ -58,7 +59,11 @@ func TestDecide(t *testing.T) {
 		"standby that was replaced":         {role: secondary, record: &replaced, broker: down(time.Hour), since: time.Second, want: Nothing},
 		"standby that was, a while ago":     {role: secondary, record: &replaced, broker: down(0), since: 3 * time.Second, want: Start, empty: true},
 		"standby with data of its own":      {role: secondary, record: &ready, broker: Broker{Run: "s"}, want: Kill},
-		"standby, hung":                     {role: secondary, record: &ready, broker: with(standby, hung), want: Kill},
+		"active alone, hung":                {role: primary, record: &alone, broker: with(active, hung), want: Nothing},
+		"active, hung, paused":              {role: primary, record: &paused, broker: with(active, hung), want: Nothing},
+		"active alone, stuck":               {role: primary, record: &alone, broker: with(active, stuck), want: Kill},
+		"standby, hung":                     {role: secondary, record: &ready, broker: with(standby, hung), want: Nothing},
+		"standby, stuck":                    {role: secondary, record: &ready, broker: with(standby, stuck), want: Kill},
 		"standby, to be linked anew":        {role: secondary, record: &ready, broker: standby, relink: true, want: Kill},
 		"taking over, to be linked anew":    {role: secondary, record: &pending, broker: standby, relink: true, want: Nothing},
 		"taking over, down":                 {role: secondary, record: &pending, want: Nothing},

@@ -223,11 +223,12 @@ func (g *Guard) observe(now time.Duration) Observation {
 		g.child.served = true
 	}
 	c := &g.child
+	hung, stuck := c.hung(g.o.Settings.Failover.Probe, now)
 	return Observation{
 		Now: now, Role: g.o.Role, Settings: g.o.Settings, Record: r, Since: g.ledger.Since(), Permit: g.ledger.Permit(), Leaving: g.leaving,
 		Relink: g.relink && c.run != "" && !c.fresh() && g.otherServes(r, now),
 		Broker: Broker{
-			Run: c.run, Empty: c.empty, Served: c.served, Hung: c.hung(g.o.Settings.Failover.Probe, now),
+			Run: c.run, Empty: c.empty, Served: c.served, Hung: hung, Stuck: stuck,
 			Ended: c.ended, NotBefore: c.notBefore,
 		},
 	}

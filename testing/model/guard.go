@@ -99,7 +99,8 @@ func (g *guard) observe() agent.Observation {
 			c.served = true
 		}
 		o.Relink = g.relink && !fresh(c) && otherServes(r, roles[g.role], g.other, g.otherAt, now, g.sinceLink(), p)
-		o.Broker.Run, o.Broker.Empty, o.Broker.Served, o.Broker.Hung = strconv.Itoa(c.id), c.empty, c.served, g.hung(c)
+		o.Broker.Run, o.Broker.Empty, o.Broker.Served, o.Broker.Hung = strconv.Itoa(c.id), c.empty, c.served, g.hung(1)
+		o.Broker.Stuck = g.hung(10)
 	}
 	if g.w.mutation == NoHoldDown {
 		o.Broker.Ended = -time.Hour
@@ -107,10 +108,11 @@ func (g *guard) observe() agent.Observation {
 	return o
 }
 
-// hung tells whether the broker has stopped answering.
-func (g *guard) hung(c *run) bool {
+// hung tells whether the broker has stopped answering, for so many times as long
+// as counts.
+func (g *guard) hung(times int) bool {
 	p := g.w.settings.Failover.Probe
-	return g.answered >= 0 && g.strikes >= max(1, p.Strikes-1) && g.now()-g.answered >= p.Silence()
+	return g.answered >= 0 && g.strikes >= max(1, p.Strikes-1) && g.now()-g.answered >= time.Duration(times)*p.Silence()
 }
 
 // pass decides once and acts.
