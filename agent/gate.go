@@ -7,60 +7,72 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
-// serveGate stands between the secondary's bridge and the primary: a connection
-// of the bridge is held until the brokers may be linked, passed on while they
-// may, and ended by the end of either side. The bridge has one at a time, so that
-// a newer one ends the one before it. It is TLS from broker to broker: the gate
-// only passes on.
-func (g *Guard) serveGate(ctx context.Context, l net.Listener) error {
-	defer context.AfterFunc(ctx, func() { l.Close() })()
-	held := func() {}
-	defer func() { held() }()
-	for {
-		conn, err := l.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return fmt.Errorf("listening for the bridge: %w", err)
-			}
-			sleep(ctx, tick) // out of files, say: that may pass
+// serveGate stands between the secondary's bridge and the primary. It listens
+// only while the brokers may be linked and the way to the primary is open: a
+// bridge whose connection is accepted and then left waiting, or closed, counts
+// messages as sent that never are, and sends no more of them over its next one
+// (Mosquitto 2.0.21). One that is refused tries again a second later. What it
+// says is TLS from broker to broker: the gate only passes on.
+func (g *Guard) serveGate(ctx context.Context) error {
+	for ctx.Err() == nil {
+		up := g.connect(ctx)
+		if up == nil {
+			sleep(ctx, linkPause)
 			continue
 		}
-		held()
-		one, cancel := context.WithCancel(ctx)
-		done := make(chan struct{})
-		held = func() { cancel(); <-done }
-		go func() {
-			defer close(done)
-			defer cancel()
-			defer conn.Close()
-			g.holdBridge(one, conn.(*net.TCPConn))
-		}()
+		conn, err := g.admit(ctx, up)
+		if err != nil {
+			up.Close()
+			if ctx.Err() == nil {
+				g.log.Info("the bridge didn't come", "error", err.Error())
+			}
+			continue
+		}
+		g.passOn(ctx, conn, up)
+		conn.Close()
 	}
+	return nil
 }
 
-// holdBridge deals with one connection of the bridge.
-func (g *Guard) holdBridge(ctx context.Context, conn *net.TCPConn) {
-	for ctx.Err() == nil && !hungUp(conn) {
-		if up := g.connect(ctx); up != nil {
-			g.passOn(ctx, conn, up)
-			return
-		}
+// admitTime is how long the bridge may take to come, which tries each second.
+const admitTime = 15 * time.Second
+
+// admit waits for the bridge while it may be linked over up.
+func (g *Guard) admit(ctx context.Context, up *net.TCPConn) (*net.TCPConn, error) {
+	g.mu.Lock()
+	run, active := g.child.run, g.ledger.Record().Active
+	g.mu.Unlock()
+	l, err := listen(ctx, g.o.Network.Gate)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	for end := time.Now().Add(admitTime); time.Now().Before(end) && !hungUp(up); {
 		g.mu.Lock()
-		changed := g.changed
+		r := g.ledger.Record()
+		void := g.child.run != run || r.Active != active || r.Pending != ""
 		g.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
+		if void || ctx.Err() != nil {
+			return nil, errNotNow
+		}
+		if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(tick)); err != nil {
+			return nil, err
+		}
+		conn, err := l.Accept()
+		if err == nil {
+			return conn.(*net.TCPConn), nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, err
 		}
 	}
+	return nil, errors.New("waiting for the bridge: it doesn't connect")
 }
 
 // mayLink tells whether the brokers may be linked now, by this guard's side of
@@ -112,7 +124,6 @@ func (g *Guard) connect(ctx context.Context) *net.TCPConn {
 		g.log.Info("the brokers aren't linked yet", "error", text)
 		g.linkError = text
 	}
-	sleep(ctx, linkPause)
 	return nil
 }
 

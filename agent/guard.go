@@ -268,13 +268,7 @@ func (g *Guard) listen(ctx context.Context, group *errgroup.Group) error {
 		return err
 	}
 	if g.o.Role == config.RoleSecondary {
-		gate, err := listen(ctx, g.o.Network.Gate)
-		if err != nil {
-			guard.Close()
-			health.Close()
-			return err
-		}
-		group.Go(func() error { return g.serveGate(ctx, gate) })
+		group.Go(func() error { return g.serveGate(ctx) })
 	}
 	group.Go(func() error { return peer.Serve(ctx, guard, g.o.Network.Identity, g.handler()) })
 	group.Go(func() error { return peer.Serve(ctx, health, nil, g.health().Handler()) })
