@@ -46,12 +46,17 @@ func (g *Guard) compareSets(ctx context.Context) {
 		if !still() {
 			continue
 		}
+		strayed := equal && g.strayed(ctx)
 		g.mu.Lock()
-		if equal {
+		switch {
+		case strayed:
+			g.relink = true
+			g.log.Warn("clients were led to the standby, which begins anew without them", "run", run)
+		case equal:
 			g.child.synced, patience = true, syncPatience
 			g.metrics.syncSeconds.Set((g.now() - begin).Seconds())
 			g.log.Info("the standby has everything", "run", run, "after", (g.now() - begin).String())
-		} else {
+		default:
 			g.relink, patience = true, min(2*patience, lastPatience)
 			g.log.Warn("the standby isn't like the active broker, and begins anew", "run", run)
 		}
