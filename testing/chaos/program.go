@@ -30,8 +30,8 @@ type program struct {
 	say     cluster.Progress
 	began   time.Time
 	first   time.Time // when the faults began
-	rows    []row // of the pair under guard
-	loop    []row // of the loop
+	rows    []row     // of the pair under guard
+	loop    []row     // of the loop
 	skipped []string
 	wrong   int // runs that went wrong
 }
