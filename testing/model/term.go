@@ -11,7 +11,6 @@ import (
 type term struct {
 	started time.Time
 	service service
-	last    *record.Record // the last one known, though it may be gone
 	known   bool           // the service is as last read or written, surely
 	claimed bool
 	usurped time.Time
@@ -19,7 +18,6 @@ type term struct {
 	writing bool
 	reading bool
 	readAt  time.Time
-	wakeAt  time.Duration
 	pushing [2]bool
 
 	withdrawn time.Time
