@@ -11,7 +11,7 @@ import (
 type term struct {
 	started time.Time
 	service service
-	known   bool           // the service is as last read or written, surely
+	known   bool // the service is as last read or written, surely
 	claimed bool
 	usurped time.Time
 	writes  int
