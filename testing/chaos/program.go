@@ -218,11 +218,18 @@ func (p *program) printGuarded(w io.Writer) {
 
 // verdict is the last line, and whether it is good.
 func (p *program) verdict(err error) (string, bool) {
-	slack := 1.0
+	slack, rows := 1.0, p.rows
+	left := 0
+	for _, r := range rows {
+		left += r.sum(strayed)
+	}
 	if p.short() {
 		slack = 10
+		if left <= spareStrays {
+			rows = withoutStrays(rows)
+		}
 	}
-	wrong, missed := verdict(p.rows, slack)
+	wrong, missed := verdict(rows, slack)
 	all := append(wrong, missed...)
 	if err != nil {
 		all = append(all, err.Error())
@@ -236,6 +243,9 @@ func (p *program) verdict(err error) (string, bool) {
 		return fmt.Sprintf("chaos: FAIL, %d runs in %s, seed %d: %s", runs, took, p.seed, strings.ReplaceAll(strings.Join(all, "; "), "\n", " ")), false
 	}
 	text := fmt.Sprintf("chaos: PASS, %d runs in %s, seed %d", runs, took, p.seed)
+	if left > 0 {
+		text += fmt.Sprintf("; clients left at the standby in %d", left)
+	}
 	if len(p.skipped) > 0 {
 		text += "; not in full for lack of time: " + strings.Join(p.skipped, ", ")
 	}
