@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/peer"
 	"github.com/mosqbuild/mosqbuild/internal/probe"
 )
 
@@ -112,31 +111,10 @@ func (l Loopback) dial(ctx context.Context) (net.Conn, error) {
 		conn.Close()
 		return nil, fmt.Errorf("reading the authority's certificate: %w", err)
 	}
-	secure := tls.Client(conn, descended(ca))
+	secure := tls.Client(conn, peer.Descended(ca))
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return secure, nil
-}
-
-// descended wants a certificate that descends from those in ca, whatever its
-// name.
-func descended(ca []byte) *tls.Config {
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(ca) // from an empty one nobody descends
-	return &tls.Config{
-		InsecureSkipVerify: true, // for the name alone; see VerifyConnection
-		VerifyConnection: func(s tls.ConnectionState) error {
-			if len(s.PeerCertificates) == 0 {
-				return errors.New("the broker has no certificate")
-			}
-			between := x509.NewCertPool()
-			for _, c := range s.PeerCertificates[1:] {
-				between.AddCert(c)
-			}
-			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: pool, Intermediates: between})
-			return err
-		},
-	}
 }

@@ -3,8 +3,6 @@ package failover
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -62,33 +60,11 @@ func Probers(settings config.Agent, l Login, d *peer.Dialer) map[string]Prober {
 func (l Login) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	ca, err := os.ReadFile(l.CA)
 	if err == nil {
-		secure := tls.Client(conn, descended(ca))
+		secure := tls.Client(conn, peer.Descended(ca))
 		if err = secure.HandshakeContext(ctx); err == nil {
 			return secure, nil
 		}
 	}
 	conn.Close()
 	return nil, fmt.Errorf("shaking hands: %w", err)
-}
-
-// descended wants a certificate that descends from those in ca, of whatever
-// name: brokers are asked by one that clients don't know.
-func descended(ca []byte) *tls.Config {
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(ca) // nothing descends from none
-	return &tls.Config{
-		MinVersion:         tls.VersionTLS12,
-		InsecureSkipVerify: true, // but for VerifyConnection
-		VerifyConnection: func(s tls.ConnectionState) error {
-			if len(s.PeerCertificates) == 0 {
-				return errors.New("the broker has no certificate")
-			}
-			between := x509.NewCertPool()
-			for _, c := range s.PeerCertificates[1:] {
-				between.AddCert(c)
-			}
-			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
-			return err
-		},
-	}
 }
