@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,9 @@ import (
 
 // suite is the Debian release whose sources are built.
 const suite = "trixie"
+
+// spareSuite is where versions stand for longer that a release has replaced.
+const spareSuite = "sid"
 
 // keyrings are where Debian's archive keys are, newest name first.
 var keyrings = []string{
@@ -55,19 +59,19 @@ func (a apt) options() []string {
 
 func (a apt) path(name string) string { return filepath.Join(a.dir, name) }
 
-// run calls apt-get in dir.
-func (a apt) run(ctx context.Context, dir string, out, log io.Writer, args ...string) error {
-	c := command(ctx, dir, out, "apt-get", append(a.options(), args...)...)
+// run calls one of apt's programs in dir.
+func (a apt) run(ctx context.Context, dir string, out, log io.Writer, program string, args ...string) error {
+	c := command(ctx, dir, out, program, append(a.options(), args...)...)
 	c.Stderr = log
 	c.Env = append(c.Env, a.env...)
 	if err := c.Run(); err != nil {
-		return fmt.Errorf("running apt-get %s: %w", args[0], err)
+		return fmt.Errorf("running %s %s: %w", program, args[0], err)
 	}
 	return nil
 }
 
 // resolve reads the suite's signed index anew and returns the source packages
-// called names in the versions that it now has.
+// called names in the newest versions that the mirror now delivers.
 func (a apt) resolve(ctx context.Context, names []string, log io.Writer) ([]Source, error) {
 	if err := os.MkdirAll(a.dir, 0o755); err != nil {
 		return nil, err
@@ -79,15 +83,21 @@ func (a apt) resolve(ctx context.Context, names []string, log io.Writer) ([]Sour
 	if err := list.Run(); err != nil {
 		return nil, fmt.Errorf("asking apt for its mirrors: %w", err)
 	}
-	mirrors, err := sourcesList(parseTargets(targets.String()), suite)
+	mirrors, err := sourcesLists(parseTargets(targets.String()))
 	if err != nil {
 		return nil, err
 	}
 	return a.index(ctx, mirrors, names, log)
 }
 
-// index is resolve for mirrors in the form of sources.list.
-func (a apt) index(ctx context.Context, mirrors string, names []string, log io.Writer) ([]Source, error) {
+// mirrors are lines for sources.list: of the suite, and of the one that packages
+// are taken from where the suite's own can't be had.
+type mirrors struct{ suite, spare string }
+
+// index is resolve for mirrors. A partial mirror may announce what it doesn't
+// have: of each package the newest version is taken that it delivers. Where that
+// is none of the suite's, it is one of the spare suite's that isn't newer.
+func (a apt) index(ctx context.Context, m mirrors, names []string, log io.Writer) ([]Source, error) {
 	for _, dir := range []string{"lists/partial", "cache/partial", "empty"} {
 		if err := os.MkdirAll(a.path(dir), 0o755); err != nil {
 			return nil, err
@@ -95,46 +105,121 @@ func (a apt) index(ctx context.Context, mirrors string, names []string, log io.W
 	}
 	// Hooks of the machine's own updates have no business here.
 	hooks := "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n"
-	err := errors.Join(
-		os.WriteFile(a.path("apt.conf"), []byte(hooks), 0o644),
-		os.WriteFile(a.path("sources.list"), []byte(mirrors), 0o644))
-	if err != nil {
+	if err := os.WriteFile(a.path("apt.conf"), []byte(hooks), 0o644); err != nil {
 		return nil, err
 	}
-	if err := a.run(ctx, a.dir, log, log, "update"); err != nil {
-		return nil, fault.With(fault.Unreachable, err)
-	}
-	newest, err := a.list(ctx, names, "", log)
-	if err != nil {
+	if err := a.update(ctx, m.suite, log); err != nil {
 		return nil, err
 	}
-	released, err := a.list(ctx, names, "/"+suite, log)
-	if err != nil {
-		return nil, err
-	}
-	for i, s := range newest {
-		// A partial mirror may announce an update and not have it.
-		if s.Version != released[i].Version && !a.has(ctx, s, log) {
-			newest[i] = released[i]
-			newest[i].Missing = s.Version
+	sources, lacking := make([]Source, len(names)), map[int]string{} // by index, the newest version announced
+	for i, name := range names {
+		versions, err := a.versions(ctx, name, log)
+		if err != nil {
+			return nil, err
+		}
+		if sources[i], err = a.deliverable(ctx, name, versions, log); err != nil {
+			return nil, err
+		}
+		if sources[i].Name == "" {
+			lacking[i] = versions[0]
 		}
 	}
-	return newest, ctx.Err()
-}
-
-// list returns the packages called names with that suffix, which may be a
-// version or a suite.
-func (a apt) list(ctx context.Context, names []string, suffix string, log io.Writer) ([]Source, error) {
-	args := []string{"source", "-qq", "--print-uris", "--only-source"}
-	for _, n := range names {
-		args = append(args, n+suffix)
+	if len(lacking) == 0 {
+		return sources, ctx.Err()
 	}
-	// A file that is in the folder already would not be listed.
-	var uris bytes.Buffer
-	if err := a.run(ctx, a.path("empty"), &uris, log, args...); err != nil {
+	if err := a.update(ctx, m.suite+m.spare, log); err != nil {
 		return nil, err
 	}
-	return parseURIs(uris.String(), names)
+	for i, announced := range lacking {
+		versions, err := a.versions(ctx, names[i], log)
+		if err != nil {
+			return nil, err
+		}
+		versions = versions[slices.Index(versions, announced):] // what is newer may need newer tools
+		if sources[i], err = a.deliverable(ctx, names[i], versions, log); err != nil {
+			return nil, err
+		}
+		if sources[i].Name == "" {
+			err := fmt.Errorf("looking for source package %q: the mirror announces %s, and delivers none", names[i], strings.Join(versions, ", "))
+			return nil, fault.With(fault.Unreachable, fault.Hint(err, "name another mirror in /etc/apt/sources.list.d, or try again later"))
+		}
+	}
+	return sources, ctx.Err()
+}
+
+// update reads the indexes of the mirrors anew.
+func (a apt) update(ctx context.Context, mirrors string, log io.Writer) error {
+	if err := os.WriteFile(a.path("sources.list"), []byte(mirrors), 0o644); err != nil {
+		return err
+	}
+	return fault.With(fault.Unreachable, a.run(ctx, a.dir, log, log, "apt-get", "update"))
+}
+
+// versions returns all that the indexes announce of a package, newest first.
+func (a apt) versions(ctx context.Context, name string, log io.Writer) ([]string, error) {
+	var stanzas bytes.Buffer
+	if err := a.run(ctx, a.dir, &stanzas, log, "apt-cache", "showsrc", "--only-source", name); err != nil {
+		return nil, err
+	}
+	versions := parseVersions(stanzas.String())
+	if len(versions) == 0 {
+		return nil, fmt.Errorf("looking for source package %q: the mirror's index has none", name)
+	}
+	var failed error
+	slices.SortFunc(versions, func(x, y string) int {
+		var exit *exec.ExitError
+		switch err := command(ctx, a.dir, log, "dpkg", "--compare-versions", x, "gt", y).Run(); {
+		case err == nil:
+			return -1
+		case !errors.As(err, &exit):
+			failed = err
+		}
+		return 1 // no two are the same
+	})
+	return versions, failed
+}
+
+// parseVersions reads the versions in stanzas of an index.
+func parseVersions(stanzas string) []string {
+	var versions []string
+	for line := range strings.Lines(stanzas) {
+		if v, ok := strings.CutPrefix(line, "Version: "); ok && !slices.Contains(versions, strings.TrimSpace(v)) {
+			versions = append(versions, strings.TrimSpace(v))
+		}
+	}
+	return versions
+}
+
+// deliverable returns the first of versions that the mirror delivers, or the
+// zero value where there is none.
+func (a apt) deliverable(ctx context.Context, name string, versions []string, log io.Writer) (Source, error) {
+	for i, version := range versions {
+		s, err := a.source(ctx, name, version, log)
+		if err != nil {
+			return s, err
+		}
+		if a.has(ctx, s, log) {
+			if i > 0 {
+				s.Missing = versions[0]
+			}
+			return s, nil
+		}
+	}
+	return Source{}, ctx.Err()
+}
+
+// source returns what the index says of a version of a package.
+func (a apt) source(ctx context.Context, name, version string, log io.Writer) (Source, error) {
+	// A file that is in the folder already would not be listed.
+	var uris bytes.Buffer
+	if err := a.run(ctx, a.path("empty"), &uris, log, "apt-get", "source", "-qq", "--print-uris", "--only-source", name+"="+version); err != nil {
+		return Source{}, err
+	}
+	list, err := parseURIs(uris.String(), []string{name})
+	if err != nil {
+		return Source{}, err
+	}
+	return list[0], nil
 }
 
 // has reports whether the mirror delivers a package that its index announces.
@@ -143,14 +228,14 @@ func (a apt) has(ctx context.Context, s Source, log io.Writer) bool {
 	if err != nil {
 		return false
 	}
-	err = a.run(ctx, dir, log, log, "source", "--dsc-only", "--download-only", "--only-source", s.Name+"="+s.Version)
+	err = a.run(ctx, dir, log, log, "apt-get", "source", "--dsc-only", "--download-only", "--only-source", s.Name+"="+s.Version)
 	return errors.Join(err, os.RemoveAll(dir)) == nil
 }
 
 // download fetches a source package's files into dir; apt checks them against
 // the index, and a second look here checks that it is the index of the record.
 func (a apt) download(ctx context.Context, s Source, dir string, log io.Writer) error {
-	if err := a.run(ctx, dir, log, log, "source", "--download-only", "--only-source", s.Name+"="+s.Version); err != nil {
+	if err := a.run(ctx, dir, log, log, "apt-get", "source", "--download-only", "--only-source", s.Name+"="+s.Version); err != nil {
 		return fault.With(fault.Unreachable, fault.Hint(err, "where the mirror has moved on, run: mosqbuild packages build --refresh"))
 	}
 	return s.verify(dir)
@@ -181,9 +266,10 @@ func parseTargets(out string) []target {
 	return list
 }
 
-// sourcesList returns the deb-src lines for a suite on the mirrors that the
-// machine uses for its own release, and for that release's security updates.
-func sourcesList(targets []target, suite string) (string, error) {
+// sourcesLists returns the deb-src lines for the suite on the mirrors that the
+// machine uses for its own release, for that release's security updates, and for
+// the spare suite.
+func sourcesLists(targets []target) (m mirrors, err error) {
 	signed := ""
 	if i := slices.IndexFunc(keyrings, exists); i >= 0 {
 		signed = "[signed-by=" + keyrings[i] + "] "
@@ -201,13 +287,14 @@ func sourcesList(targets []target, suite string) (string, error) {
 	main := find(func(r string) bool { return r != "" && !strings.Contains(r, "-") && !strings.Contains(r, "/") })
 	if main == "" {
 		err := errors.New("apt is set up for no Debian mirror")
-		return "", fault.Hint(err, "the sources are Debian's: add a Debian mirror to /etc/apt/sources.list.d and run: apt-get update")
+		return m, fault.Hint(err, "the sources are Debian's: add a Debian mirror to /etc/apt/sources.list.d and run: apt-get update")
 	}
-	lines := fmt.Sprintf("deb-src %s%s %s main\n", signed, main, suite)
+	const line = "deb-src %s%s %s main\n"
+	m.suite, m.spare = fmt.Sprintf(line, signed, main, suite), fmt.Sprintf(line, signed, main, spareSuite)
 	if security := find(func(r string) bool { return strings.HasSuffix(r, "-security") }); security != "" {
-		lines += fmt.Sprintf("deb-src %s%s %s-security main\n", signed, security, suite)
+		m.suite += fmt.Sprintf(line, signed, security, suite+"-security")
 	}
-	return lines, nil
+	return m, nil
 }
 
 func exists(path string) bool {

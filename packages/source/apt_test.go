@@ -16,30 +16,34 @@ Packages	Other	https://other.example/apt/	nodistro	main
 Packages	Debian	http://mirror.example/debian/	bookworm	main
 `
 
-func TestSourcesList(t *testing.T) {
+func TestSourcesLists(t *testing.T) {
 	keyringless := func(s string) string {
 		for _, k := range keyrings {
 			s = strings.ReplaceAll(s, "[signed-by="+k+"] ", "")
 		}
 		return s
 	}
-	for name, c := range map[string]struct{ targets, want string }{
-		"with security": {targetsOut, "deb-src http://mirror.example/debian/ trixie main\ndeb-src http://mirror.example/debian-security/ trixie-security main\n"},
+	const sid = "deb-src http://mirror.example/debian/ sid main\n"
+	for name, c := range map[string]struct {
+		targets string
+		want    mirrors
+	}{
+		"with security": {targetsOut, mirrors{"deb-src http://mirror.example/debian/ trixie main\ndeb-src http://mirror.example/debian-security/ trixie-security main\n", sid}},
 		"nothing downloaded yet": {
 			"Packages\t$(ORIGIN)\thttp://mirror.example/debian/\ttrixie\tmain\n",
-			"deb-src http://mirror.example/debian/ trixie main\n",
+			mirrors{"deb-src http://mirror.example/debian/ trixie main\n", sid},
 		},
 		"mirror list": {
 			"Packages\tDebian\tmirror+file:/etc/apt/mirrors/debian.list\ttrixie\tmain\n",
-			"deb-src mirror+file:/etc/apt/mirrors/debian.list trixie main\n",
+			mirrors{"deb-src mirror+file:/etc/apt/mirrors/debian.list trixie main\n", "deb-src mirror+file:/etc/apt/mirrors/debian.list sid main\n"},
 		},
 	} {
-		got, err := sourcesList(parseTargets(c.targets), "trixie")
-		if err != nil || keyringless(got) != c.want {
+		got, err := sourcesLists(parseTargets(c.targets))
+		if got = (mirrors{keyringless(got.suite), keyringless(got.spare)}); err != nil || got != c.want {
 			t.Errorf("%s: %q, %v, want %q", name, got, err, c.want)
 		}
 	}
-	_, err := sourcesList(parseTargets("Packages\tUbuntu\thttp://u.example/ubuntu/\tnoble\tmain\n"), "trixie")
+	_, err := sourcesLists(parseTargets("Packages\tUbuntu\thttp://u.example/ubuntu/\tnoble\tmain\n"))
 	if err == nil || fault.HintOf(err) == "" {
 		t.Errorf("another distribution's mirror: error %v, hint %q", err, fault.HintOf(err))
 	}

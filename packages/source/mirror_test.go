@@ -14,11 +14,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
-// mirror is a Debian mirror on loopback with a signed suite that has musl 1.0-1
-// and a signed security suite that announces 1.0-2 and may have it.
+// mirror is a Debian mirror on loopback with signed suites: the one has musl
+// 1.0-1, its security updates 1.0-2, and the spare suite 0.9-1 and 2.0-1.
 type mirror struct {
 	dir, url, keyring string
 }
@@ -28,8 +29,19 @@ func (m mirror) path(elem ...string) string {
 }
 
 // lists returns the mirror's lines for sources.list.
-func (m mirror) lists(keyring string) string {
-	return fmt.Sprintf("deb-src [signed-by=%[1]s] %[2]s/debian %[3]s main\ndeb-src [signed-by=%[1]s] %[2]s/security %[3]s-security main\n", keyring, m.url, suite)
+func (m mirror) lists(keyring string) mirrors {
+	line := func(folder, suite string) string {
+		return fmt.Sprintf("deb-src [signed-by=%s] %s/%s %s main\n", keyring, m.url, folder, suite)
+	}
+	return mirrors{line("debian", suite) + line("security", suite+"-security"), line("spare", spareSuite)}
+}
+
+// lose removes a version that the mirror goes on announcing.
+func (m mirror) lose(t *testing.T, folder, version string) {
+	t.Helper()
+	if err := os.Remove(m.path(folder, "pool", "musl_"+version+".dsc")); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func newMirror(t *testing.T) mirror {
@@ -63,8 +75,11 @@ func newMirror(t *testing.T) mirror {
 	m.keyring = m.path("mirror.gpg")
 	gpg("gpg", "--output", m.keyring, "--export", "mirror@example.org")
 	gpg("gpg", "--output", m.path("other.gpg"), "--export", "other@example.org")
-	for _, s := range []struct{ folder, suite, version string }{{"debian", suite, "1.0-1"}, {"security", suite + "-security", "1.0-2"}} {
-		release := m.suite(t, s.folder, s.suite, s.version)
+	for _, s := range []struct {
+		folder, suite string
+		versions      []string
+	}{{"debian", suite, []string{"1.0-1"}}, {"security", suite + "-security", []string{"1.0-2"}}, {"spare", spareSuite, []string{"0.9-1", "2.0-1"}}} {
+		release := m.suite(t, s.folder, s.suite, s.versions)
 		gpg("gpg", "--batch", "--local-user", "mirror@example.org", "--output", filepath.Join(filepath.Dir(release), "InRelease"), "--clearsign", release)
 	}
 	server := httptest.NewServer(http.FileServer(http.Dir(m.dir)))
@@ -74,7 +89,7 @@ func newMirror(t *testing.T) mirror {
 }
 
 // suite writes a suite that has one package and returns its Release file.
-func (m mirror) suite(t *testing.T, folder, suite, version string) string {
+func (m mirror) suite(t *testing.T, folder, suite string, versions []string) string {
 	t.Helper()
 	write := func(path, data string) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -87,11 +102,14 @@ func (m mirror) suite(t *testing.T, folder, suite, version string) string {
 	entry := func(name, data string) string {
 		return fmt.Sprintf(" %x %d %s\n", sha256.Sum256([]byte(data)), len(data), name)
 	}
-	dsc := "a description of " + version
-	write(m.path(folder, "pool", "musl_"+version+".dsc"), dsc)
-	sources := "Package: musl\nFormat: 1.0\nBinary: musl\nArchitecture: any\nVersion: " + version + "\nDirectory: pool\n" +
-		"Files:\n" + fmt.Sprintf(" %x %d musl_%s.dsc\n", md5.Sum([]byte(dsc)), len(dsc), version) +
-		"Checksums-Sha256:\n" + entry("musl_"+version+".dsc", dsc) + "\n"
+	var sources string
+	for _, version := range versions {
+		dsc := "a description of " + version
+		write(m.path(folder, "pool", "musl_"+version+".dsc"), dsc)
+		sources += "Package: musl\nFormat: 1.0\nBinary: musl\nArchitecture: any\nVersion: " + version + "\nDirectory: pool\n" +
+			"Files:\n" + fmt.Sprintf(" %x %d musl_%s.dsc\n", md5.Sum([]byte(dsc)), len(dsc), version) +
+			"Checksums-Sha256:\n" + entry("musl_"+version+".dsc", dsc) + "\n"
+	}
 	dists := m.path(folder, "dists", suite)
 	write(filepath.Join(dists, "main", "source", "Sources"), sources)
 	write(filepath.Join(dists, "Release"), "Origin: Debian\nSuite: "+suite+"\nCodename: "+suite+
@@ -132,10 +150,7 @@ func TestMirror(t *testing.T) {
 	if data, err := os.ReadFile(filepath.Join(dir, s.dsc())); err != nil || string(data) != "a description of 1.0-2" {
 		t.Errorf("downloaded %q, %v", data, err)
 	}
-	// The mirror announces the update and doesn't have it.
-	if err := os.Remove(m.path("security", "pool", "musl_1.0-2.dsc")); err != nil {
-		t.Fatal(err)
-	}
+	m.lose(t, "security", "1.0-2")
 	if s = resolve(); s.Version != "1.0-1" || s.Missing != "1.0-2" {
 		t.Errorf("resolved %+v, want the release's version and a note", s)
 	}
@@ -148,6 +163,25 @@ func TestMirror(t *testing.T) {
 	}
 	if err := a.download(context.Background(), s, t.TempDir(), io.Discard); err == nil {
 		t.Error("took another file for the one in the index")
+	}
+}
+
+func TestMirrorWithoutTheSuitesPackages(t *testing.T) {
+	m := newMirror(t)
+	a := apt{t.TempDir(), lax(t)}
+	m.lose(t, "debian", "1.0-1")
+	m.lose(t, "security", "1.0-2")
+	got, err := a.index(context.Background(), m.lists(m.keyring), []string{"musl"}, io.Discard)
+	if err != nil || got[0].Version != "0.9-1" || got[0].Missing != "1.0-2" {
+		t.Fatalf("resolved %+v, %v, want the spare suite's version that isn't newer", got, err)
+	}
+	if err := a.download(context.Background(), got[0], t.TempDir(), io.Discard); err != nil {
+		t.Error(err)
+	}
+	m.lose(t, "spare", "0.9-1")
+	got, err = a.index(context.Background(), m.lists(m.keyring), []string{"musl"}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "announces 1.0-2, 1.0-1, 0.9-1, and delivers none") || fault.HintOf(err) == "" {
+		t.Errorf("resolved %+v, error %v, hint %q", got, err, fault.HintOf(err))
 	}
 }
 
