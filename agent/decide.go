@@ -23,6 +23,9 @@ type Observation struct {
 	Broker Broker
 	// Leaving is since when the pod is told to end; below 0 it isn't.
 	Leaving time.Duration
+	// Knock is when a client last came to the broker's address while it was down
+	// for having been replaced; 0 where none has.
+	Knock time.Duration
 	// Relink says that the bridge asks for a link and that the active broker
 	// is there, but that this standby's run isn't fresh.
 	Relink bool
@@ -67,14 +70,22 @@ func (d Do) String() string { return [...]string{"nothing", "start", "stop", "ki
 type Action struct {
 	Do Do
 	// Empty says that the data folder is to be emptied before Start.
-	Empty  bool
+	Empty bool
+	// Door says to watch for clients that come meanwhile.
+	Door   bool
 	Reason string
 }
 
-// rejoinPause is how long a broker that was replaced stays down before it stands
-// by: until then a node may lead clients here by rules of before the switch, and
-// here they would stay. kube-proxy writes its rules once a second at most.
-const rejoinPause = 3 * time.Second
+// A broker that was replaced stays down before it stands by: a node may lead
+// clients here by rules of before the switch, and here they would stay.
+const (
+	// rejoinPause is how long at least, and how long after the last client that
+	// came. kube-proxy writes its rules once a second at most.
+	rejoinPause = 3 * time.Second
+	// rejoinLimit is how long at most: of a node that hears of no switch for
+	// longer, clients are better served here than nowhere.
+	rejoinLimit = 30 * time.Second
+)
 
 // Decide says what to do about the broker. It depends on o alone.
 //
@@ -164,11 +175,20 @@ func stand(o Observation) Action {
 		return Action{Do: Kill, Reason: "to begin anew, empty, before the bridge is up again"}
 	case up:
 		return Action{Reason: "standing by"}
-	case o.Record.Last != nil && o.Record.Last.From == o.Role && o.Now-o.Since < rejoinPause:
-		return Action{Reason: "down, until clients know that it doesn't serve any more"}
+	case o.expected():
+		return Action{Door: true, Reason: "down, until clients know that it doesn't serve any more"}
 	default:
 		return start(o, true, "standby by the record")
 	}
+}
+
+// expected tells whether clients may still be led to a broker that was replaced.
+func (o Observation) expected() bool {
+	if o.Record.Last == nil || o.Record.Last.From != o.Role {
+		return false
+	}
+	since := o.Now - o.Since
+	return since < rejoinPause || since < rejoinLimit && o.Knock > 0 && o.Now-o.Knock < rejoinPause
 }
 
 // dropWait is how long a standby that is told to end waits for the record to

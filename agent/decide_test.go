@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ func TestDecide(t *testing.T) {
 		leaving time.Duration // ago
 		relink  bool
 		since   time.Duration // ago
+		knock   time.Duration // ago, if not 0
 		want    Do
 		empty   bool
 	}{
@@ -58,6 +60,10 @@ func TestDecide(t *testing.T) {
 		"standby that has served":           {role: secondary, record: &ready, broker: with(standby, func(b *Broker) { b.Served = true }), want: Kill},
 		"standby that was replaced":         {role: secondary, record: &replaced, broker: down(time.Hour), since: time.Second, want: Nothing},
 		"standby that was, a while ago":     {role: secondary, record: &replaced, broker: down(0), since: 3 * time.Second, want: Start, empty: true},
+		"standby that was, clients come":    {role: secondary, record: &replaced, broker: down(0), since: 29 * time.Second, knock: time.Second, want: Nothing},
+		"standby that was, clients came":    {role: secondary, record: &replaced, broker: down(0), since: 6 * time.Second, knock: 3 * time.Second, want: Start, empty: true},
+		"standby that was, they don't stop": {role: secondary, record: &replaced, broker: down(0), since: 30 * time.Second, knock: time.Second, want: Start, empty: true},
+		"standby that wasn't, clients come": {role: secondary, record: &alone, broker: down(0), since: time.Second, knock: time.Second, want: Start, empty: true},
 		"standby with data of its own":      {role: secondary, record: &ready, broker: Broker{Run: "s"}, want: Kill},
 		"active alone, hung":                {role: primary, record: &alone, broker: with(active, hung), want: Nothing},
 		"active, hung, paused":              {role: primary, record: &paused, broker: with(active, hung), want: Nothing},
@@ -84,7 +90,15 @@ func TestDecide(t *testing.T) {
 		if c.leaving > 0 {
 			o.Leaving = now - c.leaving
 		}
-		if got := Decide(o); got.Do != c.want || got.Empty != c.empty || got.Reason == "" {
+		if c.knock > 0 {
+			o.Knock = now - c.knock
+		}
+		got := Decide(o)
+		// Clients are watched for where the broker is down because of them.
+		if door := strings.Contains(name, "was replaced") || strings.Contains(name, "was, clients come"); got.Door != door {
+			t.Errorf("%s: the door is open: %v", name, got.Door)
+		}
+		if got.Do != c.want || got.Empty != c.empty || got.Reason == "" {
 			t.Errorf("%s: %s, empty %v (%s), want %s, %v", name, got.Do, got.Empty, got.Reason, c.want, c.empty)
 		}
 	}

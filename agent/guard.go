@@ -76,6 +76,7 @@ type Guard struct {
 	client  *peer.Client
 	metrics *meters
 	launch  *launcher
+	door    door
 	boot    string
 	begin   time.Duration // of the clock
 	wake    chan struct{} // holds a value when there is something to look at
@@ -94,6 +95,7 @@ type Guard struct {
 	// switching says that a switch is under way, pending since when that is known.
 	switching bool
 	pending   time.Duration
+	knock     time.Duration // as Observation has it
 	passed    time.Duration // when the loop last turned
 	last      Action        // as logged
 	status    record.Status // as last told
@@ -147,6 +149,8 @@ func (g *Guard) Run(ctx context.Context) error {
 	defer cancel()
 	g.launch, g.data = newLauncher(), holds(g.o.Program.DataDir)
 	defer g.launch.Close()
+	g.door = door{addresses: g.o.Network.Clients, knocked: func(remote string) { g.knocked(inner, remote) }}
+	defer g.door.close()
 	group, inner := errgroup.WithContext(inner)
 	if err := g.listen(inner, group); err != nil {
 		return err
@@ -177,7 +181,7 @@ func (g *Guard) loop(leave, ctx context.Context) error {
 	defer ticker.Stop()
 	leaving := leave.Done()
 	for {
-		if g.pass() {
+		if g.pass(ctx) {
 			return nil
 		}
 		select {
@@ -196,7 +200,7 @@ func (g *Guard) loop(leave, ctx context.Context) error {
 
 // pass decides once and acts; it tells whether to exit. What stops the broker
 // comes before all else, for the pass may be a late one.
-func (g *Guard) pass() (exit bool) {
+func (g *Guard) pass(ctx context.Context) (exit bool) {
 	g.mu.Lock()
 	now := g.now()
 	g.passed = now
@@ -209,6 +213,7 @@ func (g *Guard) pass() (exit bool) {
 	g.passes++
 	g.publish(now)
 	g.mu.Unlock()
+	g.attend(ctx, a.Door)
 	if begin {
 		g.start(a)
 	}
@@ -225,7 +230,7 @@ func (g *Guard) observe(now time.Duration) Observation {
 	c := &g.child
 	hung, stuck := c.hung(g.o.Settings.Failover.Probe, now)
 	return Observation{
-		Now: now, Role: g.o.Role, Settings: g.o.Settings, Record: r, Since: g.ledger.Since(), Permit: g.ledger.Permit(), Leaving: g.leaving,
+		Now: now, Role: g.o.Role, Settings: g.o.Settings, Record: r, Since: g.ledger.Since(), Permit: g.ledger.Permit(), Leaving: g.leaving, Knock: g.knock,
 		Relink: g.relink && c.run != "" && !c.fresh() && g.otherServes(r, now),
 		Broker: Broker{
 			Run: c.run, Empty: c.empty, Served: c.served, Hung: hung, Stuck: stuck,

@@ -46,12 +46,8 @@ func (g *Guard) compareSets(ctx context.Context) {
 		if !still() {
 			continue
 		}
-		strayed := equal && g.strayed(ctx)
 		g.mu.Lock()
 		switch {
-		case strayed:
-			g.relink = true
-			g.log.Warn("clients were led to the standby, which begins anew without them", "run", run)
 		case equal:
 			g.child.synced, patience = true, syncPatience
 			g.metrics.syncSeconds.Set((g.now() - begin).Seconds())

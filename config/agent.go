@@ -50,6 +50,8 @@ type Agent struct {
 	Replicas int `json:"replicas"`
 	// Listener is the broker's that probes log in to.
 	Listener Listener `json:"listener"`
+	// Clients are the ports that clients connect to.
+	Clients []int `json:"clients"`
 	// Persistent says that the brokers save what they retain.
 	Persistent bool `json:"persistent"`
 	// Failover are the timings.
@@ -63,8 +65,12 @@ func (c Config) Agent(labels map[string]string) Agent {
 	if !plain {
 		l, _ = c.Listener(true)
 	}
+	var clients []int
+	for _, l := range c.Listeners {
+		clients = append(clients, l.Port)
+	}
 	return Agent{
-		Name: c.Name, Namespace: c.Deploy.Namespace, Selector: labels, Replicas: Controllers, Listener: l,
+		Name: c.Name, Namespace: c.Deploy.Namespace, Selector: labels, Replicas: Controllers, Listener: l, Clients: clients,
 		Persistent: c.Deploy.Volume() != "", Failover: c.Failover,
 	}
 }

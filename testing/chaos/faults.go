@@ -26,6 +26,9 @@ type fault struct {
 	// switches is how many a run may cost before they are needless; spare is
 	// how many needless ones all runs together may have.
 	switches, spare int
+	// lasts is how long it goes on, where it shows no end; the profile short cuts
+	// that.
+	lasts time.Duration
 	// forgets says that no broker outlives it: what was retained is lost.
 	forgets bool
 	// prepare arranges what it needs, where that isn't nil.
@@ -43,8 +46,8 @@ var faults = []fault{
 	{name: "both at once, on one node", full: 10, short: 1, median: 5 * time.Second, most: 8 * time.Second, switches: 1, prepare: together, inflict: cutOff},
 	{name: "API server down for 10 s", full: 10, short: 1, median: 500 * time.Millisecond, most: time.Second, inflict: withoutAPI},
 	{name: "controllers can't reach the broker, clients can", full: 10, short: 1, switches: 1, inflict: oneWay},
-	{name: "5 % of its node's packets lost for 60 s", full: 10, short: 1, inflict: lossy(5)},
-	{name: "20 % of its node's packets lost for 60 s", full: 20, spare: 1, inflict: lossy(20)},
+	{name: "5 % of its node's packets lost", full: 10, short: 1, lasts: 30 * time.Second, inflict: lossy(5)},
+	{name: "20 % of its node's packets lost", full: 20, spare: 1, lasts: time.Minute, inflict: lossy(20)},
 	{name: "30 kills in a row", full: 30, short: 3, median: 700 * time.Millisecond, most: 2 * time.Second, switches: 1, inflict: kill},
 	{name: "both brokers' nodes lose their power for 3 s", full: 10, short: 1, switches: 1, forgets: true, inflict: powerLoss},
 }
@@ -162,8 +165,7 @@ func lossy(percent int) func(context.Context, *stage, state, int) (wound, error)
 	return func(ctx context.Context, s *stage, now state, _ int) (wound, error) {
 		node := now.at().Node
 		return wound{
-			heal:  func(ctx context.Context) error { return s.Lose(ctx, node, 0) },
-			lasts: s.loss,
+			heal: func(ctx context.Context) error { return s.Lose(ctx, node, 0) },
 		}, s.Lose(ctx, node, percent)
 	}
 }

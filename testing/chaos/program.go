@@ -24,6 +24,9 @@ const pairsOfClients = 2
 // further one: it has five minutes, the random ones and the cluster included.
 const shortLimit = 190 * time.Second
 
+// shortLasting is how long a fault goes on there that shows no end.
+const shortLasting = 10 * time.Second
+
 // program is one run of the whole.
 type program struct {
 	options
@@ -84,9 +87,9 @@ func (p *program) stage(ctx context.Context, dir string) (*stage, *workshop, err
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &stage{Cluster: c, pairs: pairsOfClients, random: rand.New(rand.NewPCG(p.seed, p.seed)), say: p.say, loss: time.Minute, away: 20 * time.Second}
+	s := &stage{Cluster: c, pairs: pairsOfClients, random: rand.New(rand.NewPCG(p.seed, p.seed)), say: p.say, away: 20 * time.Second}
 	if p.short() {
-		s.loss, s.away = 15*time.Second, 8*time.Second
+		s.away = shortLasting
 	}
 	if err := c.Client(ctx, clientPlace); err != nil {
 		return s, nil, err
@@ -160,6 +163,12 @@ func (p *program) count(f fault) int {
 
 // row has a fault's runs.
 func (p *program) row(ctx context.Context, s *stage, f fault) (row, error) {
+	if p.short() {
+		f.lasts = min(f.lasts, shortLasting)
+	}
+	if f.lasts > 0 {
+		f.name += fmt.Sprintf(" for %d s", int(f.lasts.Seconds()))
+	}
 	r := row{fault: f}
 	for i := range p.count(f) {
 		if p.short() && p.only == "" && time.Since(p.first) > shortLimit {

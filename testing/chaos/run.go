@@ -55,6 +55,9 @@ func (s *stage) run(ctx context.Context, f fault, n int) (figures, error) {
 		counter.stop()
 		return figures{}, errors.Join(fmt.Errorf("inflicting %q: %w", f.name, err), w.heal(ctx))
 	}
+	if f.lasts > 0 {
+		w.lasts = f.lasts
+	}
 	broken, err := s.recover(ctx, w)
 	if err != nil {
 		counter.stop()

@@ -24,7 +24,6 @@ type stage struct {
 	*cluster.Cluster
 	system
 	pairs   int
-	loss    time.Duration // how long packets are lost
 	away    time.Duration // how long a cable is out, where it is long
 	random  *rand.Rand
 	say     cluster.Progress
