@@ -51,9 +51,8 @@ chaos: build ## every fault on a real cluster, timed; CHAOS=short is five minute
 	@bin/mosqbuild packages build >/dev/null
 	go run ./testing/chaos $(if $(filter short full,$(CHAOS)),--profile $(CHAOS),$(if $(CHAOS),--duration $(CHAOS)))
 
-soak: ## what CI does in small: MODEL_STEPS of the failover's simulation, and fuzzing for FUZZTIME a target
-	MODEL_STEPS=$${MODEL_STEPS:-50000000} go test -count=1 -timeout 2h -v ./testing/model
-	FUZZTIME=$${FUZZTIME:-5m} testing/fuzz.sh
+soak: ## what CI does in small, for hours: MODEL_STEPS of the failover's simulation, fuzzing for FUZZTIME a target
+	@testing/soak.sh
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; } >&2
