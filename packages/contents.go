@@ -11,8 +11,12 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 )
+
+// setID are the bits setuid and setgid.
+const setID = 0o6000
 
 // item is one file, folder or symbolic link of a package.
 type item struct {
@@ -22,13 +26,21 @@ type item struct {
 }
 
 const (
-	checksumRecord = "APK-TOOLS.checksum.SHA1"
-	xattrRecords   = "SCHILY.xattr."
+	checksumRecord   = "APK-TOOLS.checksum.SHA1"
+	xattrRecords     = "SCHILY.xattr."
+	capabilityRecord = xattrRecords + "security.capability"
+)
+
+// The kernel's limits of a path and of a name in it, limits.h: nobody could
+// unpack what is longer.
+const (
+	maxPath = 4095
+	maxName = 255
 )
 
 // readContents reads an unpacked data section. Whatever doesn't belong into a
 // package is refused: a name that leaves the tree, a device, a link to a file
-// that is not the package's.
+// that is not the package's, a program that gives its caller rights.
 func readContents(section []byte) ([]item, error) {
 	var items []item
 	seen := map[string]int{}
@@ -75,6 +87,9 @@ func readItem(h *tar.Header, rest []byte) (item, error) {
 	if h.Uid < 0 || h.Gid < 0 {
 		return item{}, fmt.Errorf("owner %d:%d", h.Uid, h.Gid)
 	}
+	if _, capable := h.PAXRecords[capabilityRecord]; capable || h.Mode&setID != 0 && h.Typeflag != tar.TypeDir {
+		return item{}, fmt.Errorf("mode %04o, capabilities: %v: it would give whoever runs it another's rights", h.Mode&0o7777, capable)
+	}
 	content := []byte(h.Linkname)
 	switch h.Typeflag {
 	case tar.TypeReg:
@@ -90,7 +105,7 @@ func readItem(h *tar.Header, rest []byte) (item, error) {
 		it.header.PAXRecords = xattrs(h)
 		return it, nil
 	case tar.TypeSymlink:
-		if h.Linkname == "" || hasControl(h.Linkname) {
+		if h.Linkname == "" || len(h.Linkname) > maxPath || hasControl(h.Linkname) {
 			return item{}, fmt.Errorf("symbolic link to %q", h.Linkname)
 		}
 		it.header.Linkname = h.Linkname
@@ -126,6 +141,9 @@ func cleanName(name string) (string, error) {
 	}
 	if hasControl(clean) {
 		return "", errors.New("control character in a path")
+	}
+	if len(clean) > maxPath || slices.ContainsFunc(strings.Split(clean, "/"), func(s string) bool { return len(s) > maxName }) {
+		return "", errors.New("path that is too long for any file system")
 	}
 	return clean, nil
 }

@@ -69,11 +69,11 @@ func New(ctx context.Context, dir string) (Repository, error) {
 	if err != nil {
 		return Repository{}, err
 	}
-	return Repository{dir, filepath.Join(dir, key.Name)}, write(ctx, dir, key)
+	return Repository{dir, filepath.Join(dir, key.Name)}, write(ctx, dir, key, packages())
 }
 
-func write(ctx context.Context, dir string, key *repo.Key) error {
-	return repo.Write(ctx, dir, arch, packages(), key, time.Unix(0, 0))
+func write(ctx context.Context, dir string, key *repo.Key, pkgs []repo.Package) error {
+	return repo.Write(ctx, dir, arch, pkgs, key, time.Unix(0, 0))
 }
 
 // Handler serves the repository under URLPath, and nothing else.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -17,7 +18,7 @@ const (
 )
 
 // Kinds are the ways in which Spoil can change a repository, in a fixed order.
-var Kinds = []string{"swapped", "data", "truncated", "foreign", "index"}
+var Kinds = []string{"swapped", "data", "truncated", "foreign", "index", "setuid"}
 
 // Spoil changes the broker's package, or with "index" the index:
 //
@@ -26,7 +27,11 @@ var Kinds = []string{"swapped", "data", "truncated", "foreign", "index"}
 //	truncated  its last byte is missing
 //	foreign    it is signed by a key that isn't trusted
 //	index      the index is signed by a key that isn't trusted
+//	setuid     its program is setuid, by somebody who has the trusted key
 func (r Repository) Spoil(ctx context.Context, kind string) error {
+	if kind == "setuid" {
+		return r.setuid(ctx)
+	}
 	path := filepath.Join(r.Dir, arch, Broker)
 	file, err := os.ReadFile(path)
 	if err != nil {
@@ -56,6 +61,21 @@ func (r Repository) Spoil(ctx context.Context, kind string) error {
 	return os.WriteFile(path, file, 0o644)
 }
 
+// setuid writes the repository anew, with a broker that runs as its owner.
+func (r Repository) setuid(ctx context.Context) error {
+	key, err := trusted()
+	if err != nil {
+		return err
+	}
+	pkgs := packages()
+	for _, p := range pkgs {
+		if p.FileName() == Broker {
+			p.Files[0].Mode |= fs.ModeSetuid
+		}
+	}
+	return write(ctx, r.Dir, key, pkgs)
+}
+
 // signedByAnother is the file of that name from the same repository, signed by
 // a key that isn't trusted.
 func signedByAnother(ctx context.Context, name string) ([]byte, error) {
@@ -68,7 +88,7 @@ func signedByAnother(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := write(ctx, dir, key); err != nil {
+	if err := write(ctx, dir, key, packages()); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(filepath.Join(dir, arch, name))
