@@ -145,6 +145,9 @@ func TestPushRetriesAndGivesUp(t *testing.T) {
 			if status == 0 { // the connection breaks
 				panic(http.ErrAbortHandler)
 			}
+			if status == http.StatusTooManyRequests {
+				w.Header().Set("Retry-After", "1")
+			}
 			http.Error(w, "{}", status)
 			return true
 		}
@@ -156,19 +159,23 @@ func TestPushRetriesAndGivesUp(t *testing.T) {
 		works  bool
 		hint   string
 		atMost int // requests
+		pauses time.Duration
 	}{
-		{"500 twice at a blob", failing(http.MethodPatch, 500, 2), true, "", 99},
-		{"503 twice at the manifest", failing(http.MethodPut, 503, 2), true, "", 99},
-		{"429 twice", failing(http.MethodPost, 429, 2), true, "", 99},
-		{"a connection broken twice", failing(http.MethodPatch, 0, 2), true, "", 99},
-		{"500 for ever", failing(http.MethodPatch, 500, -1), false, "the registry answered", 99},
-		{"401", failing(http.MethodPost, 401, -1), false, "podman login 127.0.0.1", 20},
-		{"403", failing(http.MethodPost, 403, -1), false, "podman login 127.0.0.1", 20},
-		{"404", failing(http.MethodPost, 404, -1), false, "create the repository", 20},
+		{"500 twice at a blob", failing(http.MethodPatch, 500, 2), true, "", 99, 0},
+		{"503 twice at the manifest", failing(http.MethodPut, 503, 2), true, "", 99, 0},
+		{"429 twice", failing(http.MethodPost, 429, 2), true, "", 99, time.Second},
+		{"a connection broken twice", failing(http.MethodPatch, 0, 2), true, "", 99, 0},
+		{"500 for ever", failing(http.MethodPatch, 500, -1), false, "the registry answered", 99, 0},
+		{"401", failing(http.MethodPost, 401, -1), false, "podman login 127.0.0.1", 20, 0},
+		{"403", failing(http.MethodPost, 403, -1), false, "podman login 127.0.0.1", 20, 0},
+		{"404", failing(http.MethodPost, 404, -1), false, "create the repository", 20, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			host := serve(t, c.f)
+			host, began := serve(t, c.f), time.Now()
 			_, err := image.Push(t.Context(), img, pushTo(host))
+			if took := time.Since(began); took < c.pauses {
+				t.Errorf("it took %s, and was asked to pause for %s", took, c.pauses)
+			}
 			if c.works != (err == nil) {
 				t.Fatalf("error = %v, want one: %v", err, !c.works)
 			}

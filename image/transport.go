@@ -21,8 +21,8 @@ import (
 var errPlainHTTP = errors.New("the registry would be spoken to without TLS")
 
 // registryTransport carries requests to a registry. It refuses plain http
-// but to loopback or where TLS is not to be verified, and counts the blobs
-// that were uploaded.
+// but to loopback or where TLS is not to be verified, counts the blobs that were
+// uploaded, and makes the pauses that the registry asks for.
 type registryTransport struct {
 	base      *http.Transport
 	plainHTTP bool
@@ -37,6 +37,12 @@ func (t *registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(r)
 	if err == nil && r.Method == http.MethodPut && resp.StatusCode == http.StatusCreated && strings.Contains(r.URL.Path, "/blobs/uploads/") {
 		t.uploaded.Add(1)
+	}
+	if err == nil {
+		if late := obey(r.Context(), resp); late != nil {
+			resp.Body.Close()
+			return nil, late
+		}
 	}
 	return resp, err
 }
