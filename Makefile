@@ -51,7 +51,8 @@ chaos: build ## every fault on a real cluster, timed; CHAOS=short is five minute
 	@bin/mosqbuild packages build >/dev/null
 	go run ./testing/chaos $(if $(filter short full,$(CHAOS)),--profile $(CHAOS),$(if $(CHAOS),--duration $(CHAOS)))
 
-soak: ## what CI does in small, for hours: MODEL_STEPS of the failover's simulation, fuzzing for FUZZTIME a target
+soak: ## what CI does in small, for hours: MODEL_STEPS of the failover's simulation, MIRROR_KILLS mirrors, fuzzing for FUZZTIME a target
+	@testing/install.sh $(TEST_DEBS)
 	@testing/soak.sh
 
 lint:

@@ -15,6 +15,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/shell"
 	"github.com/mosqbuild/mosqbuild/internal/state"
+	"github.com/mosqbuild/mosqbuild/packages/repo"
 )
 
 // configFile is the name of the configuration unless --config gives another.
@@ -120,4 +121,13 @@ func cacheDir() (string, error) {
 func keyDir() (string, error) {
 	dir, err := os.UserConfigDir()
 	return filepath.Join(dir, "mosqbuild"), fault.Hint(err, "set XDG_CONFIG_HOME")
+}
+
+// signingKey is the key that local packages are signed with, made on first use.
+func signingKey() (*repo.Key, error) {
+	dir, err := keyDir()
+	if err != nil {
+		return nil, err
+	}
+	return repo.LoadOrCreateKey(filepath.Join(dir, repo.KeyFile))
 }

@@ -27,13 +27,20 @@ type buildOptions struct {
 	Keys         []string
 	Local        bool
 	Defaults     string
+	UpdateLock   bool
+	Only         []string // packages of the lock to renew; none is all
 }
 
 func (o *buildOptions) flags(c *cobra.Command) {
+	o.from(c)
+	c.Flags().StringVar(&o.Defaults, "defaults", defaultsTest, "test credentials in the image: `test or none`")
+}
+
+// from adds the flags that say where packages come from.
+func (o *buildOptions) from(c *cobra.Command) {
 	c.Flags().StringArrayVar(&o.Repositories, "repository", nil, "apk repository, `URL or folder`, instead of the configured ones (repeatable)")
 	c.Flags().StringArrayVar(&o.Keys, "repository-key", nil, "public key `file` to trust besides Alpine's (repeatable)")
 	c.Flags().BoolVar(&o.Local, "local", false, "use the packages of \"mosqbuild packages build\"")
-	c.Flags().StringVar(&o.Defaults, "defaults", defaultsTest, "test credentials in the image: `test or none`")
 	c.MarkFlagsMutuallyExclusive("local", "repository")
 }
 
@@ -99,8 +106,7 @@ func (a *app) spec(ctx context.Context, cfg config.Config, o buildOptions) (imag
 	if err != nil {
 		return image.Spec{}, err
 	}
-	a.progress("resolving %d packages", len(cfg.Image.Packages))
-	lock, err := packages.Resolve(ctx, cfg.Image.Packages, from)
+	lock, err := a.resolve(ctx, cfg, from, o)
 	if err != nil {
 		return image.Spec{}, err
 	}

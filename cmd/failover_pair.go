@@ -28,8 +28,8 @@ type pair struct {
 const callTimeout = 10 * time.Second
 
 func (a *app) pair(o pairOptions) (*pair, error) {
-	if o.Format != "text" && o.Format != "json" {
-		return nil, fault.With(fault.Usage, fmt.Errorf("--format %q is neither text nor json", o.Format))
+	if err := checkFormat(o.Format); err != nil {
+		return nil, err
 	}
 	cfg, err := a.config()
 	if err != nil {

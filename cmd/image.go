@@ -11,6 +11,6 @@ daemon and without root.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newImageBuild(a), newImageContext(a), newImagePush(a))
+	c.AddCommand(newImageBuild(a), newImageLock(a), newImageContext(a), newImagePush(a))
 	return c
 }

@@ -14,11 +14,15 @@ func newImageBuild(a *app) *cobra.Command {
 	var which component
 	var output string
 	c := &cobra.Command{
-		Use:   "build",
+		Use:   "build [--update-lock [PACKAGE...]]",
 		Short: "Assemble the image from apk packages",
 		Long: `Assemble the image from apk packages, each verified against its repository's
 signed index, without a daemon and without root. The image is kept in
 .mosqbuild/image; its digest is printed.
+
+Where "mosqbuild image lock" has written mosqbuild.lock.yaml, the packages are
+those, or the build is refused. --update-lock writes it anew, for the packages
+named alone where some are.
 
 -o FORMAT[:PATH] also writes it elsewhere: oci:DIR, oci-archive:FILE,
 docker-archive:FILE, or podman, which loads it.
@@ -32,10 +36,17 @@ deploys beside the brokers: that one program, which is static, and no package.
 It is kept in .mosqbuild/image-agent.`,
 		Example: `  mosqbuild image build
   mosqbuild image build --local -o podman
+  mosqbuild image build --update-lock mosquitto
   mosqbuild image build --component agent
   mosqbuild image build --repository ./repo --repository-key repo.rsa.pub -o oci-archive:mosquitto.tar`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		Args: func(c *cobra.Command, args []string) error {
+			if o.UpdateLock {
+				return nil
+			}
+			return cobra.NoArgs(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Only = args
 			to, err := image.ParseOutput(output)
 			if output != "" && err != nil {
 				return fault.With(fault.Usage, err)
@@ -61,6 +72,7 @@ It is kept in .mosqbuild/image-agent.`,
 	}
 	o.flags(c)
 	which.flags(c)
+	c.Flags().BoolVar(&o.UpdateLock, "update-lock", false, "write the lock anew, for the packages named alone where some are")
 	c.Flags().StringVarP(&output, "output", "o", "", "also write the image to `FORMAT[:PATH]`")
 	return c
 }

@@ -20,8 +20,8 @@ func readWithMode(name string) ([]byte, fs.FileMode, error) {
 }
 
 func (o lintOptions) check() error {
-	if o.Format != "text" && o.Format != "json" {
-		return fault.With(fault.Usage, fmt.Errorf("--format %q is neither text nor json", o.Format))
+	if err := checkFormat(o.Format); err != nil {
+		return err
 	}
 	if s := lint.Severity(o.Severity); s != lint.Warning && s != lint.Error {
 		return fault.With(fault.Usage, fmt.Errorf("--severity %q is neither warning nor error", o.Severity))

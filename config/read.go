@@ -39,21 +39,30 @@ func (p Problem) Error() string {
 // Problem for every fault, in the order of their lines.
 func Read(file string, data []byte) (Config, error) {
 	cfg := Default()
+	err := ReadStrict(file, data, &cfg, func() []Problem { return cfg.problems() })
+	return cfg, err
+}
+
+// ReadStrict parses the one YAML document data, called file in errors, into
+// what into points to, where a key that isn't known is a fault. Then check
+// names what else is wrong, each a Problem with a Path, whose line is found. The
+// error joins a Problem for every fault, in the order of their lines.
+func ReadStrict(file string, data []byte, into any, check func() []Problem) error {
 	doc := document{file: file, lines: map[string]int{}}
 	if err := yaml.Unmarshal(data, &doc.root); err != nil {
-		return Config{}, join(doc.problems(err))
+		return join(doc.problems(err))
 	}
-	if len(doc.root.Content) == 0 { // empty, or comments alone
-		return cfg, nil
+	var bad []Problem
+	if len(doc.root.Content) > 0 { // else empty, or comments alone
+		doc.index(&doc.root, "")
+		dec := yaml.NewDecoder(bytes.NewReader(data))
+		dec.KnownFields(true)
+		bad = doc.problems(dec.Decode(into))
+		if !errors.Is(dec.Decode(new(yaml.Node)), io.EOF) {
+			bad = append(bad, Problem{File: file, Text: "there is more than one document; leave one"})
+		}
 	}
-	doc.index(&doc.root, "")
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	bad := doc.problems(dec.Decode(&cfg))
-	if !errors.Is(dec.Decode(new(yaml.Node)), io.EOF) {
-		bad = append(bad, Problem{File: file, Text: "there is more than one document; leave one"})
-	}
-	for _, p := range cfg.problems() {
+	for _, p := range check() {
 		p.File, p.Line = file, doc.line(p.Path)
 		// A value of the wrong type was left out, and so looks missing as well.
 		if !slices.ContainsFunc(bad, func(b Problem) bool { return b.Path != "" && strings.HasPrefix(p.Path, b.Path) }) {
@@ -61,7 +70,7 @@ func Read(file string, data []byte) (Config, error) {
 		}
 	}
 	slices.SortStableFunc(bad, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
-	return cfg, join(bad)
+	return join(bad)
 }
 
 func join(bad []Problem) error {
@@ -195,7 +204,7 @@ func typeNames(t string) string {
 		return "true or false"
 	case t == "seq" || strings.HasPrefix(t, "[]"):
 		return "a list"
-	case t == "map" || strings.HasPrefix(t, "map[") || strings.HasPrefix(t, "config."):
+	case t == "map" || strings.HasPrefix(t, "map[") || strings.Contains(t, ".") && !strings.HasPrefix(t, "time."):
 		return "a mapping"
 	}
 	return t

@@ -15,36 +15,36 @@ import (
 // obtain returns the verified package, from the cache where that has it. What
 // the cache holds is verified like what a server sends; where it fails, the
 // package is fetched anew. Folders are not cached.
-func (p Package) obtain(ctx context.Context, r repository, name, cache string, ring keyring) (verified, error) {
+func (p Package) obtain(ctx context.Context, r repository, name, cache string, ring keyring) ([]byte, verified, error) {
 	kept, err := p.cachePath(cache, r)
 	if err != nil {
-		return verified{}, err
+		return nil, verified{}, err
 	}
 	if kept != "" {
 		if file, err := readFile(kept, p.Size); err == nil {
 			if v, err := p.verify(file, ring); err == nil {
-				return v, nil
+				return file, v, nil
 			}
 		}
 	}
 	file, err := r.read(ctx, name, p.Size)
 	if err != nil {
-		return verified{}, fmt.Errorf("fetching package %q: %w", p.Name, err)
+		return nil, verified{}, fmt.Errorf("fetching package %q: %w", p.Name, err)
 	}
 	v, err := p.verify(file, ring)
 	if err != nil {
-		return verified{}, p.refuse(r.path(name), err)
+		return nil, verified{}, p.refuse(r.path(name), err)
 	}
 	if kept == "" {
-		return v, nil
+		return file, v, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
-		return verified{}, fmt.Errorf("caching package %q: %w", p.Name, err)
+		return nil, verified{}, fmt.Errorf("caching package %q: %w", p.Name, err)
 	}
 	if err := atomicfile.Write(kept, file, 0o644); err != nil {
-		return verified{}, fmt.Errorf("caching package %q: %w", p.Name, err)
+		return nil, verified{}, fmt.Errorf("caching package %q: %w", p.Name, err)
 	}
-	return v, nil
+	return file, v, nil
 }
 
 // cachePath returns where the cache keeps the package, "" where it doesn't. The

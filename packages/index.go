@@ -1,15 +1,16 @@
 package packages
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"chainguard.dev/apko/pkg/apk/apk"
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
@@ -24,21 +25,24 @@ const (
 type index struct {
 	Index
 	packages []*apk.Package
+	by       signer
+	signed   []byte // what the signature covers: a gzip'd tar
+	file     []byte
 }
 
 // readIndex fetches and verifies the index of a repository. apko's own
 // GetRepositoryIndexes does the same, but keeps what it verified in a cache of
 // the process that knows neither the keys nor the content.
 func readIndex(ctx context.Context, r repository, arch string, ring keyring) (index, error) {
-	name := arch + "/APKINDEX.tar.gz"
-	file, err := r.read(ctx, name, maxIndex)
+	name := arch + "/" + indexFile
+	file, keep, err := r.readIndexFile(ctx, name)
 	if err != nil {
 		return index{}, err
 	}
 	if len(file) > maxIndex {
 		return index{}, refuseIndex(r, name, fmt.Errorf("more than %d bytes", maxIndex), ring)
 	}
-	key, signed, err := ring.openIndex(file)
+	by, signed, err := ring.openIndex(file)
 	if err != nil {
 		return index{}, refuseIndex(r, name, err, ring)
 	}
@@ -47,25 +51,65 @@ func readIndex(ctx context.Context, r repository, arch string, ring keyring) (in
 	if err != nil {
 		return index{}, refuseIndex(r, name, err, ring)
 	}
-	sum := sha256.Sum256(file)
-	return index{Index{r.location, key, hex.EncodeToString(sum[:])}, parsed.Packages}, nil
+	date, err := indexDate(signed, parsed.Packages)
+	if err != nil {
+		return index{}, refuseIndex(r, name, err, ring)
+	}
+	if err := keep(); err != nil {
+		return index{}, err
+	}
+	listed := Index{Repository: r.location, Key: by.name, SHA256: hexSum(file), Date: date}
+	return index{listed, parsed.Packages, by, signed, file}, nil
+}
+
+const (
+	// indexFile is the index in a repository's folder of an architecture.
+	indexFile = "APKINDEX.tar.gz"
+	// indexName is the file in it that lists the packages.
+	indexName = "APKINDEX"
+)
+
+// indexDate returns when an index was made, as Index says.
+func indexDate(signed []byte, listed []*apk.Package) (time.Time, error) {
+	date := time.Unix(0, 0).UTC()
+	for _, p := range listed {
+		if p.BuildTime.After(date) {
+			date = p.BuildTime.UTC()
+		}
+	}
+	zr, err := gzip.NewReader(bytes.NewReader(signed))
+	if err != nil {
+		return date, err
+	}
+	for tr := tar.NewReader(zr); ; {
+		h, err := tr.Next()
+		if err != nil {
+			return date, fmt.Errorf("looking for %s: %w", indexName, err)
+		}
+		if h.Name == indexName && h.ModTime.Unix() > 0 {
+			return h.ModTime.UTC().Truncate(time.Second), nil
+		}
+		if h.Name == indexName {
+			return date, nil
+		}
+	}
 }
 
 // openIndex returns what the signature of an index covers, and whose it is.
-func (k keyring) openIndex(file []byte) (key string, signed []byte, err error) {
+func (k keyring) openIndex(file []byte) (by signer, signed []byte, err error) {
 	section, signed, err := cutMember(file, maxIndexUnpacked)
 	if err != nil {
-		return "", nil, fmt.Errorf("unpacking: %w", err)
+		return by, nil, fmt.Errorf("unpacking: %w", err)
 	}
 	if !bytes.HasPrefix(section, []byte(".SIGN.")) {
-		return "", nil, errUnsigned
+		return by, nil, errUnsigned
 	}
 	signatures, err := parseSignatures(section)
 	if err != nil {
-		return "", nil, err
+		return by, nil, err
 	}
-	key, err = k.verify(signatures, signed)
-	return key, signed, err
+	by, err = k.verify(signatures, signed)
+	return by, signed, err
 }
 
 // refuseIndex says what is wrong with an index and how to mend it.

@@ -25,17 +25,15 @@ func Load(ctx context.Context, l *Lock, o Options) (*Tree, error) {
 		return nil, err
 	}
 	all := make([]*loaded, len(l.Packages))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(runtime.GOMAXPROCS(0), fetches))
-	for _, i := range largestFirst(l.Packages) {
-		g.Go(func() (err error) {
-			if err = ctx.Err(); err == nil {
-				all[i], err = load(ctx, l, l.Packages[i], o, ring)
-			}
+	err = l.each(ctx, func(ctx context.Context, i int) error {
+		f, err := l.fetch(ctx, i, o, ring)
+		if err != nil {
 			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
+		}
+		all[i], err = f.load()
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	out := &layout{nodes: map[string]*node{}}
@@ -61,27 +59,59 @@ func largestFirst(pkgs []Package) []int {
 	return order
 }
 
-func load(ctx context.Context, l *Lock, p Package, o Options, ring keyring) (*loaded, error) {
+// fetched is a package's verified file.
+type fetched struct {
+	Package
+	verified
+	path string // in messages
+	file []byte
+}
+
+// each calls do for every package of the lock, the largest first, several at
+// once.
+func (l *Lock) each(ctx context.Context, do func(ctx context.Context, i int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(runtime.GOMAXPROCS(0), fetches))
+	for _, i := range largestFirst(l.Packages) {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return do(ctx, i)
+		})
+	}
+	return g.Wait()
+}
+
+// fetch obtains and verifies one package of the lock.
+func (l *Lock) fetch(ctx context.Context, i int, o Options, ring keyring) (fetched, error) {
+	p := l.Packages[i]
 	r, err := o.repository(p.Repository)
 	if err != nil {
-		return nil, err
+		return fetched{}, err
 	}
-	name := apk.ArchToAPK(l.Arch) + "/" + p.fileName()
-	v, err := p.obtain(ctx, r, name, o.Cache, ring)
-	if err != nil {
-		return nil, err
-	}
+	name := l.fileOf(p)
+	file, v, err := p.obtain(ctx, r, name, o.Cache, ring)
+	return fetched{p, v, r.path(name), file}, err
+}
+
+// fileOf is the package's file in its repository.
+func (l *Lock) fileOf(p Package) string { return apk.ArchToAPK(l.Arch) + "/" + p.fileName() }
+
+// load unpacks the package.
+func (f fetched) load() (*loaded, error) {
+	p := f.Package
 	// Installed size as Alpine counts it is rounded up to blocks; a tar may
 	// still be larger by its headers.
-	section, err := unpackData(v.data, p.InstalledSize*5/4, min(4*p.InstalledSize+unpackSlack, maxUnpacked))
+	section, err := unpackData(f.data, p.InstalledSize*5/4, min(4*p.InstalledSize+unpackSlack, maxUnpacked))
 	if err != nil {
-		return nil, p.refuse(r.path(name), fmt.Errorf("unpacking its data section: %w", err))
+		return nil, p.refuse(f.path, fmt.Errorf("unpacking its data section: %w", err))
 	}
 	items, err := readContents(section)
 	if err != nil {
-		return nil, p.refuse(r.path(name), fmt.Errorf("reading its data section: %w", err))
+		return nil, p.refuse(f.path, fmt.Errorf("reading its data section: %w", err))
 	}
-	return &loaded{Package: p, info: v.info, items: items}, nil
+	return &loaded{Package: p, info: f.info, items: items}, nil
 }
 
 // unpackSlack is what a package of many small files may unpack to beyond its

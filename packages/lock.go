@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Package is a package as the signed index of its repository lists it.
@@ -14,6 +15,7 @@ type Package struct {
 	Name, Version string
 	Repository    string // as Options names it
 	Checksum      string // "Q1" and the base64 of the control section's SHA-1
+	SHA256        string // of the package's file, in hex; "" before Pin
 	License       string
 	Origin        string // the source package
 	Description   string
@@ -27,9 +29,23 @@ func (p Package) fileName() string { return p.Name + "-" + p.Version + ".apk" }
 
 // Index is a repository whose signed index was used.
 type Index struct {
-	Repository string // as Options names it
+	Repository string // as Options names it; of a mirror, the folder in it
+	Origin     string // the URL that a mirror's folder is a copy of; else ""
 	Key        string // name of the key that signed it
 	SHA256     string // of the index's file, in hex
+	// Date is when the index was made, to the second: what the signed archive
+	// says of the file in it, or where that says nothing, when the newest package
+	// listed was built.
+	Date time.Time
+}
+
+// url is what belongs into /etc/apk/repositories: a URL with no login in it,
+// and "" for a folder of the machine that builds.
+func (i Index) url() string {
+	if i.Origin == "" && isURL(i.Repository) {
+		return public(i.Repository)
+	}
+	return i.Origin
 }
 
 // Lock is the outcome of Resolve: what to install, in this order.
@@ -49,6 +65,18 @@ func (l *Lock) Find(name string) (Package, bool) {
 	return l.Packages[i], true
 }
 
+// URL returns where the package of the lock is said to be, with no login: in a
+// folder, its path.
+func (l *Lock) URL(p Package) string {
+	base := p.Repository
+	for _, r := range l.Repositories {
+		if u := r.url(); r.Repository == p.Repository && u != "" {
+			base = u
+		}
+	}
+	return strings.TrimSuffix(base, "/") + "/" + l.fileOf(p)
+}
+
 // Digest returns the SHA-256, in hex, over everything that decides the content
 // of the Tree that Load makes of the lock: architecture, names asked for, URLs
 // of repositories, and of each package the name, version and checksum, in
@@ -62,13 +90,12 @@ func (l *Lock) Digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// urls returns what belongs into /etc/apk/repositories: URLs with no login in
-// them, and no folder of the machine that builds.
+// urls returns the lines of /etc/apk/repositories.
 func (l *Lock) urls() []string {
 	urls := []string{}
 	for _, r := range l.Repositories {
-		if isURL(r.Repository) {
-			urls = append(urls, public(r.Repository))
+		if u := r.url(); u != "" {
+			urls = append(urls, u)
 		}
 	}
 	return urls

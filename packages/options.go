@@ -17,15 +17,17 @@ type Options struct {
 	Keys map[string][]byte
 	// Arch is Go's name of the architecture, "amd64" unless set.
 	Arch string
-	// Cache is a folder in which fetched packages are kept by checksum and
-	// from which they are verified anew each time; "" keeps nothing. Several
-	// processes may share it.
+	// Cache is a folder in which fetched packages are kept by checksum, and
+	// indexes with the tag that their server gives them, by which it is asked
+	// whether they changed. Both are verified anew each time; "" keeps nothing.
+	// Several processes may share it.
 	Cache string
 	// Transport is used for http(s) repositories; nil is one that follows the
 	// proxy settings of the process.
 	Transport http.RoundTripper
 }
 
-func (o Options) goArch() string { return cmp.Or(o.Arch, "amd64") }
+// Architecture returns Arch, or its default.
+func (o Options) Architecture() string { return cmp.Or(o.Arch, "amd64") }
 
-func (o Options) apkArch() string { return apk.ArchToAPK(o.goArch()) }
+func (o Options) apkArch() string { return apk.ArchToAPK(o.Architecture()) }

@@ -22,6 +22,7 @@ import (
 type repository struct {
 	location string // URL or folder, as Options names it
 	client   *http.Client
+	cache    string // as Options has it
 }
 
 func (o Options) repository(location string) (repository, error) {
@@ -36,7 +37,7 @@ func (o Options) repository(location string) (repository, error) {
 	if transport == nil {
 		transport = defaultTransport()
 	}
-	return repository{location, &http.Client{Transport: transport}}, nil
+	return repository{location, &http.Client{Transport: transport}, o.Cache}, nil
 }
 
 // defaultTransport differs from Go's in that it gives up soon on a network
@@ -60,9 +61,11 @@ const (
 	// stall is how long a server may send nothing at all.
 	stall = 30 * time.Second
 	// attempts and firstPause bound the patience with a server that answers
-	// 5xx or drops the connection: 0.2 s and 0.8 s of waiting.
-	attempts   = 3
-	firstPause = 200 * time.Millisecond
+	// 5xx or drops the connection: 0.2 s and 0.8 s of waiting, unless it says
+	// how long by Retry-After, of which longestPause is granted.
+	attempts     = 3
+	firstPause   = 200 * time.Millisecond
+	longestPause = time.Minute
 )
 
 // path names a file of the repository in messages, with no login in it.
@@ -79,7 +82,9 @@ func (r repository) read(ctx context.Context, name string, limit int64) ([]byte,
 	var data []byte
 	var err error
 	if isURL(r.location) {
-		data, err = r.fetch(ctx, name, limit)
+		var got answer
+		got, err = r.fetch(ctx, name, limit, nil)
+		data = got.data
 	} else {
 		data, err = readFile(r.path(name), limit)
 	}
@@ -138,76 +143,4 @@ func readAll(r io.Reader, size, limit int64) ([]byte, error) {
 			data = append(data, 0)[:len(data)]
 		}
 	}
-}
-
-func (r repository) fetch(ctx context.Context, name string, limit int64) ([]byte, error) {
-	u, err := url.JoinPath(r.location, name)
-	if err != nil {
-		return nil, err
-	}
-	pause := firstPause
-	for attempt := 1; ; attempt++ {
-		data, again, err := r.get(ctx, u, limit)
-		if err == nil || !again || attempt == attempts {
-			return data, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(pause):
-			pause *= 4
-		}
-	}
-}
-
-// get fetches once, and says whether trying again may help.
-func (r repository) get(ctx context.Context, u string, limit int64) (data []byte, again bool, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
-	if err != nil {
-		return nil, false, err
-	}
-	// Else a server that labels .tar.gz as an encoding has it unpacked.
-	req.Header.Set("Accept-Encoding", "identity")
-	req.Header.Set("User-Agent", "mosqbuild")
-	resp, err := r.client.Do(req)
-	if err != nil {
-		if inner := (*url.Error)(nil); errors.As(err, &inner) {
-			err = inner.Err // the caller names the URL, without a login
-		}
-		return nil, !hopeless(err), err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		again = resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests
-		return nil, again, fmt.Errorf("the server answered %q", resp.Status)
-	}
-	watchdog := time.AfterFunc(stall, func() { cancel(fmt.Errorf("nothing came for %v", stall)) })
-	defer watchdog.Stop()
-	data, err = readAll(watched{resp.Body, watchdog}, resp.ContentLength, limit)
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	return data, true, err
-}
-
-// hopeless says that another try would only wait as long for the same.
-func hopeless(err error) bool {
-	timeout, unknown := net.Error(nil), (*net.DNSError)(nil)
-	return errors.As(err, &timeout) && timeout.Timeout() || errors.As(err, &unknown) && unknown.IsNotFound
-}
-
-// watched postpones its watchdog with every read that brings something.
-type watched struct {
-	io.Reader
-	watchdog *time.Timer
-}
-
-func (w watched) Read(p []byte) (int, error) {
-	n, err := w.Reader.Read(p)
-	if n > 0 {
-		w.watchdog.Reset(stall)
-	}
-	return n, err
 }

@@ -1,6 +1,8 @@
 package packages_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/packages"
@@ -103,5 +106,93 @@ func TestFirstRepositoryWins(t *testing.T) {
 				t.Fatalf("%s comes from %s", p.Name, p.Repository)
 			}
 		}
+	}
+}
+
+// What a server says of how long to wait counts, within reason.
+func TestRetryAfter(t *testing.T) {
+	r := overFolder(t, fixture())
+	handler := http.FileServer(http.Dir(r.dir))
+	for after, want := range map[string]struct{ least, asked int }{"1": {1, 2}, "soon": {0, 2}, "3600": {0, 1}, "": {0, 2}} {
+		asked := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			if asked++; asked > 1 {
+				handler.ServeHTTP(w, q)
+				return
+			}
+			w.Header().Set("Retry-After", after)
+			w.WriteHeader(http.StatusTooManyRequests)
+		}))
+		o := r.options
+		o.Repositories, o.Transport = []string{server.URL}, nil
+		start := time.Now()
+		_, err := packages.Resolve(t.Context(), []string{"mosquitto"}, o)
+		server.Close()
+		if took := time.Since(start); took < time.Duration(want.least)*time.Second || asked != want.asked {
+			t.Errorf("Retry-After %q: asked %d times in %v", after, asked, took)
+		}
+		if want.asked == 1 {
+			wantFault(t, err, fault.Unreachable, "429", "asks to wait for 1h0m0s")
+		} else if err != nil {
+			t.Errorf("Retry-After %q: %v", after, err)
+		}
+	}
+}
+
+// TestIndexIsTransferredOnce counts what a server sends of an index that
+// changes once, is damaged in the cache once, and is bad in the end.
+func TestIndexIsTransferredOnce(t *testing.T) {
+	r := overFolder(t, fixture())
+	for _, header := range []string{"ETag", ""} {
+		rewrite(t, r, fixture(), epoch)
+		sent, asked := 0, 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			asked++
+			file := read(t, r.path("APKINDEX.tar.gz"))
+			tag := fmt.Sprintf(`"%x"`, sha256.Sum256(file))
+			if header != "" {
+				w.Header().Set(header, tag)
+			}
+			if q.Header.Get("If-None-Match") == tag {
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+			sent++
+			_, _ = w.Write(file)
+		}))
+		defer server.Close()
+		o := r.options
+		o.Repositories, o.Transport, o.Cache = []string{server.URL}, nil, t.TempDir()
+		check := func(what, version string, want int) {
+			t.Helper()
+			lock, err := packages.Resolve(t.Context(), []string{"mosquitto"}, o)
+			must(t, err)
+			if header == "" {
+				want = asked
+			}
+			if p, _ := lock.Find("mosquitto"); p.Version != version || sent != want {
+				t.Errorf("%s, %s: version %s after %d of %d answers with a body, want %s after %d", header, what, p.Version, sent, asked, version, want)
+			}
+		}
+		check("first", "2.0.21-r0", 1)
+		check("again", "2.0.21-r0", 1)
+		rewrite(t, r, release("2.0.22-r0"), epoch)
+		check("changed", "2.0.22-r0", 2)
+		check("changed, again", "2.0.22-r0", 2)
+		kept, err := filepath.Glob(filepath.Join(o.Cache, "apk", "index-*"))
+		must(t, err)
+		for _, k := range kept {
+			overwrite(t, k, read(t, k)[1:])
+		}
+		check("damaged", "2.0.22-r0", 3)
+		// A bad index is refused, and spoils nothing.
+		good := read(t, r.path("APKINDEX.tar.gz"))
+		overwrite(t, r.path("APKINDEX.tar.gz"), good[1:])
+		for range 2 {
+			_, err = packages.Resolve(t.Context(), []string{"mosquitto"}, o)
+			wantFault(t, err, fault.Refused, "APKINDEX.tar.gz")
+		}
+		overwrite(t, r.path("APKINDEX.tar.gz"), good)
+		check("mended", "2.0.22-r0", sent)
 	}
 }

@@ -2,7 +2,6 @@ package packages
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ import (
 
 // Resolve returns the closure of names, which may carry a version as in
 // /etc/apk/world ("mosquitto=2.0.22-r0", "mosquitto>2"), from the indexes of the
-// repositories. Only the indexes are fetched, each time anew. Errors have the
+// repositories. Only the indexes are fetched, where they changed. Errors have the
 // codes fault.Unreachable, fault.Refused for an index that does not verify, and
 // fault.Usage for what no repository could mend. It may be called by several
 // goroutines at once.
@@ -24,8 +23,13 @@ func Resolve(ctx context.Context, names []string, o Options) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	world := slices.Compact(slices.Sorted(slices.Values(names)))
-	listed := named(indexes, o.apkArch())
+	return resolve(ctx, names, indexes, o, func(*apk.Package) bool { return true })
+}
+
+// resolve is Resolve among the listed packages that may be taken.
+func resolve(ctx context.Context, names []string, indexes []index, o Options, may func(*apk.Package) bool) (*Lock, error) {
+	world := sortedSet(names)
+	listed := named(indexes, o.apkArch(), may)
 	resolver := apk.NewPkgResolver(ctx, listed)
 	closure, _, err := resolver.GetPackagesWithDependencies(ctx, world, map[string][]apk.NamedIndex{o.apkArch(): listed})
 	if err != nil {
@@ -35,12 +39,12 @@ func Resolve(ctx context.Context, names []string, o Options) (*Lock, error) {
 	if err := conflicts(closure, byName); err != nil {
 		return nil, unresolvable(world, indexes, err)
 	}
-	lock := &Lock{Arch: o.goArch(), World: world}
+	lock := &Lock{Arch: o.Architecture(), World: world}
 	for _, i := range indexes {
 		lock.Repositories = append(lock.Repositories, i.Index)
 	}
 	for _, p := range inOrder(closure, byName) {
-		locked, err := lockPackage(p, o.apkArch())
+		locked, err := lockPackage(p.Package, strings.TrimSuffix(p.Repository().URI, "/"+o.apkArch()), o.apkArch())
 		if err != nil {
 			return nil, err
 		}
@@ -49,23 +53,27 @@ func Resolve(ctx context.Context, names []string, o Options) (*Lock, error) {
 	return lock, nil
 }
 
+func sortedSet(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
+
 func readIndexes(ctx context.Context, o Options) ([]index, error) {
-	if len(o.Repositories) == 0 {
-		return nil, fault.With(fault.Usage, errors.New("resolving packages: no repository is named"))
+	places, err := o.places()
+	if err != nil {
+		return nil, err
 	}
 	ring, err := o.keyring()
 	if err != nil {
 		return nil, err
 	}
-	indexes := make([]index, len(o.Repositories))
+	indexes := make([]index, len(places))
 	g, ctx := errgroup.WithContext(ctx)
-	for i, location := range o.Repositories {
-		r, err := o.repository(location)
+	for i, at := range places {
+		r, err := o.repository(at.location)
 		if err != nil {
 			return nil, err
 		}
 		g.Go(func() (err error) {
 			indexes[i], err = readIndex(ctx, r, o.apkArch(), ring)
+			indexes[i].Origin = at.origin
 			return err
 		})
 	}
@@ -74,17 +82,19 @@ func readIndexes(ctx context.Context, o Options) ([]index, error) {
 
 // named makes indexes ready for apko's resolver. Of a version that several list
 // only the first is kept: the resolver would take any, now this, now that.
-func named(indexes []index, arch string) []apk.NamedIndex {
+func named(indexes []index, arch string, may func(*apk.Package) bool) []apk.NamedIndex {
 	seen := map[string]bool{}
 	var out []apk.NamedIndex
 	for _, i := range indexes {
-		i.packages = slices.DeleteFunc(i.packages, func(p *apk.Package) bool {
-			twice := seen[p.Filename()]
+		var kept []*apk.Package
+		for _, p := range i.packages {
+			if !seen[p.Filename()] && may(p) {
+				kept = append(kept, p)
+			}
 			seen[p.Filename()] = true
-			return twice
-		})
+		}
 		r := apk.Repository{URI: i.Repository + "/" + arch}
-		out = append(out, apk.NewNamedRepositoryWithIndex("", r.WithIndex(&apk.APKIndex{Packages: i.packages})))
+		out = append(out, apk.NewNamedRepositoryWithIndex("", r.WithIndex(&apk.APKIndex{Packages: kept})))
 	}
 	return out
 }
@@ -162,8 +172,7 @@ func inOrder(closure []*apk.RepositoryPackage, byName map[string][]*apk.Reposito
 }
 
 // lockPackage copies what the index says, refusing what can't be verified later.
-func lockPackage(p *apk.RepositoryPackage, arch string) (Package, error) {
-	repository := strings.TrimSuffix(p.Repository().URI, "/"+arch)
+func lockPackage(p *apk.Package, repository, arch string) (Package, error) {
 	refuse := func(format string, args ...any) (Package, error) {
 		err := fmt.Errorf(format, args...)
 		return Package{}, fault.With(fault.Refused, fault.Hint(
@@ -171,7 +180,7 @@ func lockPackage(p *apk.RepositoryPackage, arch string) (Package, error) {
 			"make the index anew with apk index, and sign it"))
 	}
 	switch {
-	case strings.ContainsAny(p.Filename(), "/\\\x00") || strings.HasPrefix(p.Name, "."):
+	case !safeName(p.Filename()):
 		return refuse("%q is no file name", p.Filename())
 	case len(p.Checksum) != 20:
 		return refuse("it lists no SHA-1 checksum (C:Q1…)")

@@ -70,32 +70,39 @@ func (e *unknownKeyError) Error() string {
 // errUnsigned is a file with no signature that we know how to check.
 var errUnsigned = errors.New("carries no signature")
 
-// verify returns the name of the key in ring by which one of signatures is a
+// signer is a key of the ring, and the name under which a signature knows it.
+type signer struct {
+	name string
+	key  *rsa.PublicKey
+}
+
+// verify returns the key in ring by which one of signatures is a
 // valid signature of signed. A signature that names a key of the ring and isn't
 // by it is an error, whatever the others are.
-func (k keyring) verify(signatures []signature, signed []byte) (string, error) {
+func (k keyring) verify(signatures []signature, signed []byte) (signer, error) {
 	if len(signatures) == 0 {
-		return "", errUnsigned
+		return signer{}, errUnsigned
 	}
-	valid, unknown := "", []string{}
+	valid, unknown := signer{}, []string{}
 	for _, s := range signatures {
 		h := s.hash.New()
 		h.Write(signed)
 		sum := h.Sum(nil)
-		ok := slices.ContainsFunc(k.candidates(s.key), func(key *rsa.PublicKey) bool {
+		candidates := k.candidates(s.key)
+		at := slices.IndexFunc(candidates, func(key *rsa.PublicKey) bool {
 			return rsa.VerifyPKCS1v15(key, s.hash, sum, s.value) == nil
 		})
-		switch {
-		case ok && valid == "":
-			valid = s.key
+		switch ok := at >= 0; {
+		case ok && valid.key == nil:
+			valid = signer{s.key, candidates[at]}
 		case !ok && k[s.key] != nil:
-			return "", fmt.Errorf("signature by %q does not fit the content", s.key)
+			return signer{}, fmt.Errorf("signature by %q does not fit the content", s.key)
 		case !ok:
 			unknown = append(unknown, s.key)
 		}
 	}
-	if valid == "" {
-		return "", &unknownKeyError{unknown}
+	if valid.key == nil {
+		return signer{}, &unknownKeyError{unknown}
 	}
 	return valid, nil
 }

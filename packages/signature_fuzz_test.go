@@ -41,8 +41,8 @@ func FuzzOpenIndex(f *testing.F) {
 		f.Fatal(err)
 	}
 	ring := keyring{key.Name: &private.PublicKey}
-	if name, signed, err := ring.openIndex(file); err != nil || name != key.Name || !bytes.Equal(signed, index) {
-		f.Fatalf("the index as it was signed: %q, %v", name, err)
+	if by, signed, err := ring.openIndex(file); err != nil || by.name != key.Name || !bytes.Equal(signed, index) {
+		f.Fatalf("the index as it was signed: %q, %v", by.name, err)
 	}
 	f.Add(file)
 	f.Add(index)

@@ -31,6 +31,8 @@ func (e *mismatchError) Error() string {
 type verified struct {
 	info *info
 	data []byte // packed data section
+	sum  string // SHA-256 of the file, in hex
+	by   signer // of the package itself; without a key where it carries no signature
 }
 
 // verify checks file against the index's entry, from the outside to the inside,
@@ -43,6 +45,10 @@ func (p Package) verify(file []byte, ring keyring) (verified, error) {
 	}
 	if int64(len(file)) != p.Size {
 		return verified{}, &mismatchError{"size", fmt.Sprintf("%d bytes", len(file)), fmt.Sprintf("%d bytes", p.Size), byIndex}
+	}
+	v := verified{sum: hexSum(file)}
+	if p.SHA256 != "" && p.SHA256 != v.sum {
+		return verified{}, &mismatchError{"SHA-256", v.sum, p.SHA256, "the lock"}
 	}
 	s, err := split(file)
 	if err != nil {
@@ -57,7 +63,7 @@ func (p Package) verify(file []byte, ring keyring) (verified, error) {
 		if err != nil {
 			return verified{}, err
 		}
-		if _, err := ring.verify(signatures, s.control); err != nil {
+		if v.by, err = ring.verify(signatures, s.control); err != nil {
 			return verified{}, fmt.Errorf("checking its own signature: %w", err)
 		}
 	}
@@ -65,8 +71,7 @@ func (p Package) verify(file []byte, ring keyring) (verified, error) {
 	if err != nil {
 		return verified{}, fmt.Errorf("reading its control section: %w", err)
 	}
-	sum := sha256.Sum256(s.data)
-	if got := hex.EncodeToString(sum[:]); got != i.dataHash {
+	if got := hexSum(s.data); got != i.dataHash {
 		return verified{}, &mismatchError{"hash of the data section", got, i.dataHash, byControl}
 	}
 	for _, f := range []struct{ what, got, want string }{
@@ -77,7 +82,13 @@ func (p Package) verify(file []byte, ring keyring) (verified, error) {
 			return verified{}, &mismatchError{f.what, f.got, f.want, byIndex}
 		}
 	}
-	return verified{i, s.data}, nil
+	v.info, v.data = i, s.data
+	return v, nil
+}
+
+func hexSum(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // refuse wraps what verify or unpacking found wrong with the package's file.

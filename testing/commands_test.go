@@ -62,18 +62,21 @@ func runHint(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func repository(ts *testscript.TestScript, dir string) apkrepo.Repository {
-	r, err := apkrepo.New(context.Background(), ts.MkAbs(dir))
-	ts.Check(err)
-	return r
-}
-
-// apkrepo DIR: makes a signed repository; $KEY is its public key.
+// apkrepo DIR [RELEASE]: makes a signed repository, as of the first release
+// unless told; $KEY is its public key.
 func makeRepository(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: apkrepo DIR")
+	release := 1
+	if neg || len(args) == 0 || len(args) > 2 {
+		ts.Fatalf("usage: apkrepo DIR [RELEASE]")
 	}
-	ts.Setenv("KEY", repository(ts, args[0]).Key)
+	if len(args) == 2 {
+		var err error
+		release, err = strconv.Atoi(args[1])
+		ts.Check(err)
+	}
+	r, err := apkrepo.Release(context.Background(), ts.MkAbs(args[0]), release)
+	ts.Check(err)
+	ts.Setenv("KEY", r.Key)
 }
 
 // spoil KIND DIR: changes a repository as apkrepo.Repository.Spoil says.

@@ -17,9 +17,10 @@ const (
 	OK Code = 0
 	// Failed is any failure that has no code of its own.
 	Failed Code = 1
-	// Usage is a wrong flag, a wrong argument or a wrong mosqbuild.yaml.
+	// Usage is a wrong flag, a wrong argument, or a wrong mosqbuild.yaml or lock.
 	Usage Code = 2
-	// Refused is a package, an index or a signature that failed verification.
+	// Refused is a package, an index or a signature that failed verification, or
+	// that isn't as it was locked.
 	Refused Code = 3
 	// Unreachable is a repository, registry or broker that did not answer,
 	// or that answered with a refusal.

@@ -14,12 +14,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
 )
 
 // keyBits is what abuild-keygen makes since 2022.
 const keyBits = 4096
+
+// KeyFile is the user's private key, in the folder of the user's configuration.
+const KeyFile = "mosqbuild.rsa"
 
 // Key signs packages and indexes. It may be used by several goroutines at once.
 type Key struct {
@@ -102,6 +106,16 @@ func ParseKey(data []byte) (*Key, error) {
 // Public returns the public key as PEM, which belongs into /etc/apk/keys under
 // Name.
 func (k *Key) Public() []byte { return bytes.Clone(k.public) }
+
+// SignIndex returns the file of an index: its signature, by RSA with SHA-256 as
+// apk-tools reads since 2.12, before body, a gzip'd tar of the file APKINDEX.
+func (k *Key) SignIndex(body []byte) ([]byte, error) {
+	signature, err := k.sign(body, crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(signature, body), nil
+}
 
 // sign returns the gzip member that goes before body: a tar of one file, named
 // after the hash and the key, holding the signature of body.

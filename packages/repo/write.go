@@ -165,9 +165,9 @@ func writeIndex(path string, listed []*apk.Package, key *Key) error {
 	if _, err := io.Copy(&body, archive); err != nil {
 		return fmt.Errorf("making index %q: %w", path, err)
 	}
-	signature, err := key.sign(body.Bytes(), crypto.SHA256)
+	file, err := key.SignIndex(body.Bytes())
 	if err != nil {
 		return fmt.Errorf("signing index %q: %w", path, err)
 	}
-	return atomicfile.Write(path, slices.Concat(signature, body.Bytes()), 0o644)
+	return atomicfile.Write(path, file, 0o644)
 }

@@ -69,7 +69,7 @@ func build(ctx context.Context, o Options) (r Result, err error) {
 	if err := b.store.sweep(); err != nil {
 		return r, err
 	}
-	key, err := repo.LoadOrCreateKey(filepath.Join(o.Config, "mosqbuild.rsa"))
+	key, err := repo.LoadOrCreateKey(filepath.Join(o.Config, repo.KeyFile))
 	if err != nil {
 		return r, err
 	}

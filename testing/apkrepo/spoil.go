@@ -67,7 +67,7 @@ func (r Repository) setuid(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pkgs := packages()
+	pkgs := packages(1)
 	for _, p := range pkgs {
 		if p.FileName() == Broker {
 			p.Files[0].Mode |= fs.ModeSetuid
@@ -88,7 +88,7 @@ func signedByAnother(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := write(ctx, dir, key, packages()); err != nil {
+	if err := write(ctx, dir, key, packages(1)); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(filepath.Join(dir, arch, name))

@@ -1,0 +1,147 @@
+package packages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// answer is what a server sent.
+type answer struct {
+	data      []byte
+	tag       string // ETag, "" where the server gives none
+	unchanged bool   // since what was asked about; data is nil
+}
+
+// retryError is a failure that another try may mend, after a pause where the
+// server said how long.
+type retryError struct {
+	err   error
+	after time.Duration
+}
+
+func (e *retryError) Error() string { return e.err.Error() }
+
+func (e *retryError) Unwrap() error { return e.err }
+
+// fetch gets a file, trying again where that may help. Where had is what came
+// before, the server may say that it hasn't changed.
+func (r repository) fetch(ctx context.Context, name string, limit int64, had *answer) (answer, error) {
+	u, err := url.JoinPath(r.location, name)
+	if err != nil {
+		return answer{}, err
+	}
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		got, err := r.get(ctx, u, limit, had)
+		again := (*retryError)(nil)
+		if err == nil || !errors.As(err, &again) || attempt == attempts {
+			return got, err
+		}
+		if again.after > longestPause {
+			return got, fmt.Errorf("%w, and asks to wait for %v", err, again.after)
+		}
+		select {
+		case <-ctx.Done():
+			return answer{}, context.Cause(ctx)
+		case <-time.After(max(pause, again.after)):
+			pause *= 4
+		}
+	}
+}
+
+// get fetches once.
+func (r repository) get(ctx context.Context, u string, limit int64, had *answer) (answer, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	req, err := request(ctx, u, had)
+	if err != nil {
+		return answer{}, err
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		if inner := (*url.Error)(nil); errors.As(err, &inner) {
+			err = inner.Err // the caller names the URL, without a login
+		}
+		if hopeless(err) {
+			return answer{}, err
+		}
+		return answer{}, &retryError{err: err}
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNotModified && had != nil {
+		return answer{unchanged: true}, nil
+	}
+	if resp.StatusCode != http.StatusOK {
+		err := fmt.Errorf("the server answered %q", resp.Status)
+		if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
+			return answer{}, &retryError{err, retryAfter(resp.Header, time.Now())}
+		}
+		return answer{}, err
+	}
+	watchdog := time.AfterFunc(stall, func() { cancel(fmt.Errorf("nothing came for %v", stall)) })
+	defer watchdog.Stop()
+	got := answer{tag: resp.Header.Get("ETag")}
+	got.data, err = readAll(watched{resp.Body, watchdog}, resp.ContentLength, limit)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return answer{}, &retryError{err: err}
+	}
+	return got, nil
+}
+
+func request(ctx context.Context, u string, had *answer) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	if err != nil {
+		return nil, err
+	}
+	// Else a server that labels .tar.gz as an encoding has it unpacked.
+	req.Header.Set("Accept-Encoding", "identity")
+	req.Header.Set("User-Agent", "mosqbuild")
+	if had != nil {
+		// If-Modified-Since would miss a change within the same second.
+		req.Header.Set("If-None-Match", had.tag)
+	}
+	return req, nil
+}
+
+// retryAfter is how long the server asks to wait: seconds, or until a date
+// (RFC 9110, 10.2.3). What is neither is no wait.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(date.Sub(now), 0)
+	}
+	return 0
+}
+
+// hopeless says that another try would only wait as long for the same.
+func hopeless(err error) bool {
+	timeout, unknown := net.Error(nil), (*net.DNSError)(nil)
+	return errors.As(err, &timeout) && timeout.Timeout() || errors.As(err, &unknown) && unknown.IsNotFound
+}
+
+// watched postpones its watchdog with every read that brings something.
+type watched struct {
+	io.Reader
+	watchdog *time.Timer
+}
+
+func (w watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if n > 0 {
+		w.watchdog.Reset(stall)
+	}
+	return n, err
+}

@@ -1,0 +1,242 @@
+package packages
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"sync"
+
+	"chainguard.dev/apko/pkg/apk/apk"
+	"golang.org/x/sys/unix"
+
+	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
+	"github.com/mosqbuild/mosqbuild/packages/repo"
+)
+
+// Mirrored says what Mirror did.
+type Mirrored struct {
+	Packages int   // of all platforms
+	Copied   int   // of them; the others were there
+	Bytes    int64 // of what was copied, packages and indexes
+}
+
+// Mirror copies the packages of the locks to the folder to, with their indexes
+// and the public keys that these and the packages are signed by, so that the
+// folder is as good a repository as the originals together: an Options that
+// names it gives the same Lock.Digest. With a key, the indexes list the
+// packages copied alone and are signed by it; without, they are the originals.
+// Packages are always the originals, to the byte.
+//
+// A file gets its name once it is whole, verified and on the disk, and the
+// mirror's own lock is written last. So Mirror may end at any point, and goes on
+// from there when it is called again; files that are there are verified and
+// kept. Two at once on one folder take turns. What no lock lists stays.
+func (ls Locks) Mirror(ctx context.Context, o Options, to string, key *repo.Key) (Mirrored, error) {
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return Mirrored{}, fmt.Errorf("making mirror %q: %w", to, err)
+	}
+	unlock, err := lockFolder(to)
+	if err != nil {
+		return Mirrored{}, fmt.Errorf("locking mirror %q: %w", to, err)
+	}
+	defer unlock()
+	if err := sweep(to); err != nil {
+		return Mirrored{}, fmt.Errorf("cleaning mirror %q: %w", to, err)
+	}
+	ring, err := o.keyring()
+	if err != nil {
+		return Mirrored{}, err
+	}
+	w := &mirrorWriter{to: to, key: key, ring: ring, keys: map[string]*rsa.PublicKey{}}
+	var copies Locks
+	for _, l := range ls {
+		o.Arch = l.Arch
+		copied, err := w.platform(ctx, l, o)
+		if err != nil {
+			return w.done, err
+		}
+		copies = copies.With(copied)
+	}
+	return w.done, w.finish(copies)
+}
+
+// lockFolder waits until nobody else writes to the mirror.
+func lockFolder(dir string) (unlock func(), err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return func() { _ = d.Close() }, nil
+}
+
+// unfinished are the names that atomicfile gives to files of a mirror on their
+// way, and that a kill leaves behind.
+var unfinished = regexp.MustCompile(`^\..+(\.apk|\.tar\.gz|\.pub|\.yaml)\.[0-9]+$`)
+
+func sweep(to string) error {
+	return filepath.WalkDir(to, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && unfinished.MatchString(d.Name()) {
+			return os.Remove(p)
+		}
+		return err
+	})
+}
+
+// mirrorWriter fills a mirror's folder.
+type mirrorWriter struct {
+	to   string
+	key  *repo.Key
+	ring keyring
+
+	mu   sync.Mutex
+	keys map[string]*rsa.PublicKey
+	done Mirrored
+}
+
+// platform copies one platform and returns its lock, with the folders of the
+// mirror for repositories.
+func (w *mirrorWriter) platform(ctx context.Context, l *Lock, o Options) (*Lock, error) {
+	l, indexes, err := l.compare(ctx, l.World, o)
+	if err != nil {
+		return nil, err
+	}
+	folders := map[string]string{}
+	for i, name := range folderNames(l.Repositories) {
+		folders[l.Repositories[i].Repository] = filepath.Join(w.to, name)
+		if err := os.MkdirAll(filepath.Join(w.to, name, apk.ArchToAPK(l.Arch)), 0o755); err != nil {
+			return nil, fmt.Errorf("making mirror %q: %w", w.to, err)
+		}
+	}
+	out := &Lock{Arch: l.Arch, World: l.World, Packages: make([]Package, len(l.Packages))}
+	err = l.each(ctx, func(ctx context.Context, i int) (err error) {
+		p := l.Packages[i]
+		out.Packages[i], err = w.one(ctx, l, i, filepath.Join(folders[p.Repository], l.fileOf(p)), o)
+		out.Packages[i].Repository = folders[p.Repository]
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range l.Repositories {
+		copied, err := w.index(indexes[i], l, folders[r.Repository])
+		if err != nil {
+			return nil, err
+		}
+		out.Repositories = append(out.Repositories, copied)
+	}
+	return out, nil
+}
+
+// one copies one package to path, unless it is there.
+func (w *mirrorWriter) one(ctx context.Context, l *Lock, i int, path string, o Options) (Package, error) {
+	p := l.Packages[i]
+	if file, err := readFile(path, p.Size); err == nil {
+		if v, err := p.verify(file, w.ring); err == nil {
+			w.note(v.by, 0)
+			p.SHA256 = v.sum
+			return p, nil
+		}
+	}
+	f, err := l.fetch(ctx, i, o, w.ring)
+	if err != nil {
+		return p, err
+	}
+	p.SHA256 = f.sum
+	w.note(f.by, len(f.file))
+	return p, atomicfile.Write(path, f.file, 0o644)
+}
+
+// note counts a package; n is what was copied of it.
+func (w *mirrorWriter) note(by signer, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done.Packages++
+	if n > 0 {
+		w.done.Copied++
+		w.done.Bytes += int64(n)
+	}
+	if by.key != nil {
+		w.keys[by.name] = by.key
+	}
+}
+
+// index writes an index to the folder and returns the lock's line for it.
+func (w *mirrorWriter) index(i index, l *Lock, folder string) (Index, error) {
+	copied := i.Index
+	copied.Repository, copied.Origin = folder, i.url()
+	file := i.file
+	if w.key == nil {
+		w.keys[i.by.name] = i.by.key
+	} else {
+		var err error
+		if file, err = i.of(l, w.key); err != nil {
+			return copied, fmt.Errorf("signing the index of repository %q: %w", public(i.Repository), err)
+		}
+		copied.Key, copied.SHA256 = w.key.Name, hexSum(file)
+	}
+	w.done.Bytes += int64(len(file))
+	return copied, atomicfile.Write(filepath.Join(folder, apk.ArchToAPK(l.Arch), indexFile), file, 0o644)
+}
+
+// finish writes the keys and, last, the lock.
+func (w *mirrorWriter) finish(copies Locks) error {
+	dir := filepath.Join(w.to, KeysFolder)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("making mirror %q: %w", w.to, err)
+	}
+	if w.key != nil {
+		if err := atomicfile.Write(filepath.Join(dir, w.key.Name), w.key.Public(), 0o644); err != nil {
+			return err
+		}
+	}
+	for name, key := range w.keys {
+		der, err := x509.MarshalPKIXPublicKey(key)
+		if err != nil {
+			return fmt.Errorf("encoding key %q: %w", name, err)
+		}
+		block := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+		if err := atomicfile.Write(filepath.Join(dir, filepath.Base(name)), block, 0o644); err != nil {
+			return err
+		}
+	}
+	data, err := copies.Encode(w.to)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(w.to, mirrorName), data, 0o644)
+}
+
+// folderNames gives each repository a folder of a mirror, called after the end
+// of its URL: "main".
+func folderNames(repositories []Index) []string {
+	var names []string
+	taken := map[string]bool{KeysFolder: true}
+	for _, r := range repositories {
+		name := path.Base(r.url())
+		if r.url() == "" || !folderName.MatchString(name) {
+			name = "packages"
+		}
+		for n, first := 2, name; taken[name]; n++ {
+			name = fmt.Sprintf("%s-%d", first, n)
+		}
+		taken[name] = true
+		names = append(names, name)
+	}
+	return names
+}
+
+var folderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+
+// KeysFolder is where in a mirror the public keys are, for apk's --keys-dir.
+const KeysFolder = "keys"

@@ -1,0 +1,137 @@
+package packages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"chainguard.dev/apko/pkg/apk/apk"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// Renew resolves names as Resolve does, in place of the lock, which may be nil.
+// Where only names packages, all others of the lock stay at their version but
+// those of the same source package: a broker goes with its library. An index
+// that is older than the locked one is refused (fault.Refused), as is a package
+// that went back, or that is to stay and is no longer listed.
+func (l *Lock) Renew(ctx context.Context, names, only []string, o Options) (*Lock, error) {
+	if l == nil {
+		l = &Lock{}
+	}
+	indexes, err := readIndexes(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	free := func(*apk.Package) bool { return true }
+	if len(only) > 0 {
+		free = sameSource(only, indexes)
+	}
+	stay, err := l.staying(indexes, free)
+	if err != nil {
+		return nil, err
+	}
+	renewed, err := resolve(ctx, names, indexes, o, func(p *apk.Package) bool {
+		was, ok := stay[p.Name]
+		return !ok || p.Version == was.Version && p.ChecksumString() == was.Checksum
+	})
+	if err != nil && len(stay) > 0 {
+		return nil, fault.Hint(err, "what stays may not go with it; renew all: mosqbuild image build --update-lock")
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range only {
+		_, was := l.Find(name)
+		if _, is := renewed.Find(name); !was && !is {
+			return nil, fault.With(fault.Usage, fmt.Errorf("renewing package %q: it is neither locked nor needed", name))
+		}
+	}
+	return renewed, nil
+}
+
+// sameSource returns what says whether a package is made of the same source as
+// one of those named.
+func sameSource(names []string, indexes []index) func(*apk.Package) bool {
+	origins := map[string]bool{}
+	for _, i := range indexes {
+		for _, p := range i.packages {
+			if slices.Contains(names, p.Name) && p.Origin != "" {
+				origins[p.Origin] = true
+			}
+		}
+	}
+	return func(p *apk.Package) bool { return slices.Contains(names, p.Name) || origins[p.Origin] }
+}
+
+// staying returns the locked packages that aren't free, by name, and refuses
+// indexes that went back.
+func (l *Lock) staying(indexes []index, free func(*apk.Package) bool) (map[string]Package, error) {
+	stay := map[string]Package{}
+	var older, d differences
+	for _, was := range l.Repositories {
+		at := slices.IndexFunc(indexes, func(i index) bool { return was.sameAs(i.Index) })
+		if at < 0 {
+			continue // no longer asked for
+		}
+		older.addOlder(was, indexes[at])
+		for _, p := range l.Packages {
+			if p.Repository != was.Repository {
+				continue
+			}
+			_, err := p.in(indexes[at])
+			stays := !free(&apk.Package{Name: p.Name, Origin: origin(p.Name, indexes[at])})
+			if back := (*wentBackError)(nil); errors.As(err, &back) {
+				older.add("%w", err)
+			} else if err != nil && stays {
+				d.add("%w", err)
+			}
+			if stays {
+				stay[p.Name] = p
+			}
+		}
+	}
+	if len(older) > 0 {
+		return nil, older.refuse(hintOlder)
+	}
+	return stay, d.refuse("renew these as well, or all: mosqbuild image build --update-lock")
+}
+
+// origin is the source package of a listed package, or "".
+func origin(name string, i index) string {
+	at := slices.IndexFunc(i.packages, func(p *apk.Package) bool { return p.Name == name })
+	if at < 0 {
+		return ""
+	}
+	return i.packages[at].Origin
+}
+
+// sameAs says whether two indexes are of one repository.
+func (i Index) sameAs(other Index) bool {
+	if i.url() != "" || other.url() != "" {
+		return i.url() == other.url()
+	}
+	return filepath.Clean(i.Repository) == filepath.Clean(other.Repository)
+}
+
+// Pin fetches and verifies every package of the lock, and returns the lock with
+// the SHA-256 of each file. It may be called by several goroutines at once.
+func (l *Lock) Pin(ctx context.Context, o Options) (*Lock, error) {
+	pinned := *l
+	pinned.Packages = slices.Clone(l.Packages)
+	ring, err := o.keyring()
+	if err != nil {
+		return nil, err
+	}
+	err = l.each(ctx, func(ctx context.Context, i int) error {
+		f, err := l.fetch(ctx, i, o, ring)
+		pinned.Packages[i].SHA256 = f.sum
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &pinned, nil
+}
