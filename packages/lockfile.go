@@ -2,6 +2,7 @@ package packages
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -93,8 +94,12 @@ func (p lockedPackage) url(base, arch string) string {
 }
 
 // Encode returns the lock file for the folder dir, to which folders of
-// repositories below it are relative. The same locks give the same bytes.
+// repositories below it are relative. The same locks give the same bytes; none
+// at all are an error.
 func (ls Locks) Encode(dir string) ([]byte, error) {
+	if len(ls) == 0 {
+		return nil, errors.New("encoding a lock: it has no platform")
+	}
 	f := lockFile{Version: lockVersion, Packages: ls[0].World}
 	for _, l := range ls {
 		p := lockedPlatform{Platform: platformPrefix + l.Arch}

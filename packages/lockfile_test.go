@@ -78,6 +78,12 @@ func TestLockFileHoldsNoLoginAndNoPathOutside(t *testing.T) {
 	}
 }
 
+func TestNoLockIsNotWritten(t *testing.T) {
+	if data, err := (packages.Locks{}).Encode("."); err == nil {
+		t.Errorf("it gives %q", data)
+	}
+}
+
 // Every fault is named with its line.
 func TestReadLocksRefuses(t *testing.T) {
 	r := overFolder(t, fixture())
