@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"chainguard.dev/apko/pkg/apk/apk"
 
@@ -58,6 +59,10 @@ func TestGenuineIndexResolves(t *testing.T) {
 		want := []string{"musl", "busybox", "c-ares", "cjson", "libcrypto1.1", "libssl1.1", "libwebsockets", "mosquitto-libs", "mosquitto", "ssl_client"}
 		if !slices.Equal(names, want) {
 			t.Errorf("closure is %q, want %q", names, want)
+		}
+		// As tar lists it; the newest package in it was built nine minutes before.
+		if date := lock.Repositories[0].Date; !date.Equal(time.Date(2022, 11, 21, 22, 4, 22, 0, time.UTC)) {
+			t.Errorf("the index is of %v", date)
 		}
 		if p, ok := lock.Find("mosquitto"); !ok || p.Version != "2.0.14-r2" || p.Size == 0 || p.License == "" {
 			t.Errorf("mosquitto is %+v", p)
