@@ -11,13 +11,22 @@ TEST_DEBS := $(BUILD_DEBS) $(RUN_DEBS) mosquitto skopeo buildah docker-registry 
 # What the nodes of a cluster run, and the router in front of it.
 CLUSTER_DEBS := containerd runc containernetworking-plugins iproute2 nftables conntrack procps util-linux haproxy iputils-ping mosquitto-clients ca-certificates
 
-.PHONY: build demo demo-stop test fuzz soak lint bench clean cluster-up cluster-down test-cluster chaos
+.PHONY: build full demo demo-stop test fuzz soak lint bench clean cluster-up cluster-down test-cluster chaos
 
-build: bin/mosqbuild bin/mosqagent
+build: bin/mosqbuild bin/mosqagent full
 
 # mosqagent beside it is what "image build --component agent" puts into an image.
 bin/mosqbuild bin/mosqagent: FORCE
 	go build -trimpath -ldflags '-s -w' -o $@ ./cmd/$(@F)
+
+# bin/mosqbuild with buildah, for "image build --engine buildah". It is another
+# file since it isn't static and takes longer to start, every command of it.
+BUILDAH_TAGS := buildah,containers_image_openpgp,exclude_graphdriver_btrfs
+full: ## bin/mosqbuild-full, where there is a C compiler
+	@if command -v gcc >/dev/null; then $(MAKE) -s bin/mosqbuild-full; else \
+	  echo "gcc is not installed: bin/mosqbuild-full, with the engine buildah, is left out" >&2; fi
+bin/mosqbuild-full: FORCE
+	CGO_ENABLED=1 go build -trimpath -ldflags '-s -w' -tags $(BUILDAH_TAGS) -o $@ ./cmd/mosqbuild
 FORCE:
 
 demo: ## build an image, run it, use it, push it, print its manifests

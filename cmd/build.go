@@ -67,32 +67,42 @@ type built struct {
 // the state folder.
 func (a *app) build(ctx context.Context, o buildOptions) (built, error) {
 	start := time.Now()
-	cfg, err := a.config()
+	b, spec, err := a.assemble(ctx, o)
 	if err != nil {
 		return built{}, err
+	}
+	return b, a.keep(ctx, b, fmt.Sprintf("%d packages", len(spec.Lock.Packages)), start)
+}
+
+// assemble makes the image that the configuration asks for and keeps nothing.
+func (a *app) assemble(ctx context.Context, o buildOptions) (built, image.Spec, error) {
+	cfg, err := a.config()
+	if err != nil {
+		return built{}, image.Spec{}, err
 	}
 	b := built{Name: localName(cfg)}
 	if err := errors.Join(o.check(), image.CheckReference(b.Name)); err != nil {
-		return built{}, err
+		return built{}, image.Spec{}, err
 	}
 	spec, err := a.spec(ctx, cfg, o)
 	if err != nil {
-		return built{}, err
+		return built{}, image.Spec{}, err
 	}
-	img, err := image.Build(ctx, spec)
+	b.Image, err = image.Build(ctx, spec)
 	if errors.Is(err, fs.ErrPermission) && fault.HintOf(err) == "" {
 		err = fault.Hint(err, "set XDG_CACHE_HOME to a folder that you can write to")
 	}
-	if err != nil {
-		return built{}, err
+	return b, spec, err
+}
+
+// keep writes an image to the state folder and says what was built.
+func (a *app) keep(ctx context.Context, b built, of string, start time.Time) error {
+	if err := image.Write(ctx, b.Image, image.Output{Format: image.FormatOCI, Path: a.state().Image()}, b.Name); err != nil {
+		return err
 	}
-	b.Image = img
-	if err := image.Write(ctx, img, image.Output{Format: image.FormatOCI, Path: a.state().Image()}, b.Name); err != nil {
-		return built{}, err
-	}
-	size, err := image.Size(img)
-	a.progress("built %s: %d packages, %.2f MB compressed, in %s", b.Name, len(spec.Lock.Packages), float64(size)/1e6, time.Since(start).Round(time.Millisecond))
-	return b, err
+	size, err := image.Size(b.Image)
+	a.progress("built %s: %s, %.2f MB compressed, in %s", b.Name, of, float64(size)/1e6, time.Since(start).Round(time.Millisecond))
+	return err
 }
 
 // spec says what the image is made of. The credentials come last: where a flag

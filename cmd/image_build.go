@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 func newImageBuild(a *app) *cobra.Command {
 	var o buildOptions
 	var which component
+	var by engine
 	var output string
 	c := &cobra.Command{
 		Use:   "build [--update-lock [PACKAGE...]]",
@@ -33,11 +35,18 @@ and so does a push to any registry but a loopback one.
 
 --component=agent assembles the image of mosqagent instead, which the profile ha
 deploys beside the brokers: that one program, which is static, and no package.
-It is kept in .mosqbuild/image-agent.`,
+It is kept in .mosqbuild/image-agent.
+
+--engine=buildah builds the project's Containerfile instead, with buildah as a
+library, or with --file one of yours: its FROM may name the image that the
+native engine makes, as localhost/mosquitto:latest unless configured otherwise,
+and its folder is the build context, without the state folder. Where none of it
+can be had from a registry, --base names an alpine-minirootfs-*.tar.gz.`,
 		Example: `  mosqbuild image build
   mosqbuild image build --local -o podman
   mosqbuild image build --update-lock mosquitto
   mosqbuild image build --component agent
+  mosqbuild image build --engine buildah --file Containerfile
   mosqbuild image build --repository ./repo --repository-key repo.rsa.pub -o oci-archive:mosquitto.tar`,
 		Args: func(c *cobra.Command, args []string) error {
 			if o.UpdateLock {
@@ -51,10 +60,14 @@ It is kept in .mosqbuild/image-agent.`,
 			if output != "" && err != nil {
 				return fault.With(fault.Usage, err)
 			}
-			if err := which.check(c); err != nil {
+			if err := errors.Join(which.check(c), by.check(c, which)); err != nil {
 				return err
 			}
-			img, err := a.image(c.Context(), which, o, false)
+			build := func() (built, error) { return a.image(c.Context(), which, o, false) }
+			if by.Name == engineBuildah {
+				build = func() (built, error) { return a.buildah(c.Context(), by, o) }
+			}
+			img, err := build()
 			if err != nil {
 				return err
 			}
@@ -73,6 +86,7 @@ It is kept in .mosqbuild/image-agent.`,
 	o.flags(c)
 	which.flags(c)
 	c.Flags().BoolVar(&o.UpdateLock, "update-lock", false, "write the lock anew, for the packages named alone where some are")
+	by.flags(c)
 	c.Flags().StringVarP(&output, "output", "o", "", "also write the image to `FORMAT[:PATH]`")
 	return c
 }

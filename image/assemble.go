@@ -134,31 +134,47 @@ func (i *assembled) find(h v1.Hash, by func(v1.Layer) (v1.Hash, error)) (v1.Laye
 // Build makes of the same Spec with no Bundle.Defaults, to the digest. An
 // image that has no such layer is returned as it is.
 func WithoutDefaults(img Image) (Image, error) {
-	m, err := img.Manifest()
+	has, err := HasDefaults(img)
+	if err != nil || !has {
+		return img, err
+	}
+	cf, m, all, err := partsOf(img)
 	if err != nil {
-		return nil, fmt.Errorf("reading the manifest: %w", err)
-	}
-	if !slices.ContainsFunc(m.Layers, isDefaults) {
-		return img, nil
-	}
-	cf, err := img.ConfigFile()
-	if err != nil {
-		return nil, fmt.Errorf("reading the config: %w", err)
-	}
-	layers, err := img.Layers()
-	if err != nil {
-		return nil, fmt.Errorf("reading the layers: %w", err)
-	}
-	if n := len(layers); len(m.Layers) != n || len(cf.History) != n || len(cf.RootFS.DiffIDs) != n {
-		return nil, errors.New("taking off the defaults layer: layers and history don't match")
+		return nil, err
 	}
 	var parts []part
-	for i, l := range layers {
+	for i, p := range all {
 		if !isDefaults(m.Layers[i]) {
-			parts = append(parts, part{l, cf.RootFS.DiffIDs[i], m.Layers[i].Annotations, cf.History[i]})
+			parts = append(parts, p)
 		}
 	}
 	return assemble(cf, m.Annotations, parts)
+}
+
+// partsOf takes img apart into what assemble makes one of. Of its history it
+// keeps what made a layer.
+func partsOf(img Image) (*v1.ConfigFile, *v1.Manifest, []part, error) {
+	m, err := img.Manifest()
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	cf, err := img.ConfigFile()
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("reading the config: %w", err)
+	}
+	layers, err := img.Layers()
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("reading the layers: %w", err)
+	}
+	history := slices.DeleteFunc(slices.Clone(cf.History), func(h v1.History) bool { return h.EmptyLayer })
+	if n := len(layers); len(m.Layers) != n || len(history) != n || len(cf.RootFS.DiffIDs) != n {
+		return nil, nil, nil, errors.New("taking an image apart: layers and history don't match")
+	}
+	var parts []part
+	for i, l := range layers {
+		parts = append(parts, part{l, cf.RootFS.DiffIDs[i], m.Layers[i].Annotations, history[i]})
+	}
+	return cf, m, parts, nil
 }
 
 // HasDefaults says whether img has a layer of test credentials.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/mosqbuild/mosqbuild/image/containerfile"
 	"github.com/mosqbuild/mosqbuild/testing/need"
@@ -19,33 +20,41 @@ func TestMain(m *testing.M) {
 }
 
 func TestBuildCopies(t *testing.T) {
-	if os.Getuid() != 0 {
-		need.Unmet(t, "not root: buildah's storage needs root or a user namespace")
-	}
-	dir := t.TempDir()
+	need.Root(t)
+	dir, tmp := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", tmp)
 	file := filepath.Join(dir, "Containerfile")
-	if err := os.WriteFile(file, []byte("FROM scratch\nARG WHO\nCOPY hello /hello\nLABEL who=$WHO\nUSER 1883:0\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for path, data := range map[string]string{file: "FROM scratch\nARG WHO\nCOPY . /\nLABEL who=$WHO\nUSER 1883:0\n", filepath.Join(dir, "hello"): "hello\n"} {
+		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "hello"), []byte("hello\n"), 0o600); err != nil {
-		t.Fatal(err)
+	o := containerfile.Options{File: file, Context: dir, Exclude: []string{"Containerfile"}, Args: map[string]string{"WHO": "me"}, Created: time.Unix(0, 0)}
+	build := func(o containerfile.Options) string {
+		out := filepath.Join(t.TempDir(), "image")
+		if err := containerfile.Build(t.Context(), o, out); err != nil {
+			t.Fatal(err)
+		}
+		index, err := os.ReadFile(filepath.Join(out, "index.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(index)
 	}
-	o := containerfile.Options{
-		File: file, Context: dir, Storage: filepath.Join(t.TempDir(), "storage"),
-		Args: map[string]string{"WHO": "me"}, Tag: "localhost/test:latest",
+	first := build(o)
+	if again := build(o); again != first {
+		t.Errorf("built twice: %s and %s", first, again)
 	}
-	id, err := containerfile.Build(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
+	other := o
+	other.Exclude = nil
+	if build(other) == first {
+		t.Error("what was to be left out makes no difference")
 	}
-	again, err := containerfile.Build(t.Context(), o)
-	if err != nil || again != id {
-		t.Errorf("built twice: %q and %q, %v", id, again, err)
+	o.File = filepath.Join(dir, "none")
+	if err := containerfile.Build(t.Context(), o, filepath.Join(tmp, "image")); err == nil {
+		t.Error("built a file that isn't there")
 	}
-	if err := os.Remove(filepath.Join(dir, "hello")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := containerfile.Build(t.Context(), o); err == nil {
-		t.Error("built without the file to copy")
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

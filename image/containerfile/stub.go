@@ -12,10 +12,14 @@ import (
 // ErrNotCompiledIn says that this program was built without buildah.
 var ErrNotCompiledIn = errors.New("this mosqbuild was built without buildah")
 
-// Build returns ErrNotCompiledIn with a hint how to get it.
-func Build(context.Context, Options) (id string, err error) {
-	return "", fault.Hint(ErrNotCompiledIn, "build it in: go build -tags %s ./cmd/mosqbuild, or run: podman build -f Containerfile DIR", Tags)
+// Check returns ErrNotCompiledIn, as fault.Usage and with a hint how to get it.
+func Check() error {
+	return fault.With(fault.Usage, fault.Hint(ErrNotCompiledIn,
+		"make build, with gcc installed, puts one with it at bin/mosqbuild-full; or run: CGO_ENABLED=1 go build -tags %s -o mosqbuild-full ./cmd/mosqbuild", Tags))
 }
+
+// Build returns what Check does.
+func Build(context.Context, Options, string) error { return Check() }
 
 // Init does nothing: only buildah runs the program anew.
 func Init() bool { return false }

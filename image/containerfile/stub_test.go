@@ -12,8 +12,8 @@ import (
 )
 
 func TestBuildSaysHowToGetIt(t *testing.T) {
-	_, err := containerfile.Build(t.Context(), containerfile.Options{})
-	if !errors.Is(err, containerfile.ErrNotCompiledIn) || !strings.Contains(fault.HintOf(err), "-tags buildah,") {
-		t.Errorf("%v, hint %q", err, fault.HintOf(err))
+	err := containerfile.Build(t.Context(), containerfile.Options{}, t.TempDir())
+	if !errors.Is(err, containerfile.ErrNotCompiledIn) || fault.CodeOf(err) != fault.Usage || !strings.Contains(fault.HintOf(err), "-tags buildah,") {
+		t.Errorf("%v, code %d, hint %q", err, fault.CodeOf(err), fault.HintOf(err))
 	}
 }
