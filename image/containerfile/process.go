@@ -38,6 +38,7 @@ func outside() {
 	asked, r := asked()
 	c := reexec.CommandContext(ctx, insideName)
 	c.Stdin, c.Stdout, c.Stderr = bytes.NewReader(asked), os.Stdout, os.Stderr
+	c.Env = append(os.Environ(), "TMPDIR="+r.Storage) // buildah's own leavings go with it
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
 	err := c.Run()
 	if rerr := os.RemoveAll(r.Storage); rerr != nil {
