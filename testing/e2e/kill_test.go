@@ -53,8 +53,8 @@ type victim struct {
 	alpine   string // a root with apk-tools, where there is one
 }
 
-// files is how many a finished mirror has in its folder of packages.
-const files = 14
+// mirrored is how many files a finished mirror has in its folder of packages.
+const mirrored = 14
 
 // newVictim makes a broker and a dozen packages that don't compress, so that
 // a kill falls into the middle of files.
@@ -74,7 +74,7 @@ func newVictim(t *testing.T) *victim {
 	}
 	broker := repo.Package{Name: "mosquitto", Version: "2.0.21-r0"}
 	var pkgs []repo.Package
-	for i := range files - 2 {
+	for i := range mirrored - 2 {
 		data := make([]byte, 20_000*(i+1))
 		_, _ = rand.Read(data)
 		name := fmt.Sprintf("part%d", i)
@@ -167,8 +167,8 @@ func (v *victim) finished(to string) int {
 		}
 		n++
 	}
-	if _, err := os.Stat(filepath.Join(to, "main/x86_64/APKINDEX.tar.gz")); err == nil && n != files {
-		v.t.Errorf("after a kill: the index is there, and %d of %d files", n, files)
+	if _, err := os.Stat(filepath.Join(to, "main/x86_64/APKINDEX.tar.gz")); err == nil && n != mirrored {
+		v.t.Errorf("after a kill: the index is there, and %d of %d files", n, mirrored)
 	}
 	if _, err := os.Stat(filepath.Join(to, "mosqbuild.mirror.yaml")); err == nil {
 		run(v.t, "", program, "packages", "verify", to, "--repository-key", v.key)
@@ -194,7 +194,7 @@ func (v *victim) accept(to string) {
 	run(v.t, "", "cp", "-r", to, filepath.Join(v.alpine, "mirror"))
 	out := run(v.t, "", "chroot", v.alpine, "/sbin/apk", "--no-network", "--no-cache", "--root", "/new", "--repositories-file", "/dev/null",
 		"--keys-dir", "/mirror/keys", "--repository", "/mirror/main", "add", "--initdb", "mosquitto")
-	if strings.Count(out, "Installing") != files-1 || strings.Contains(out, "UNTRUSTED") {
+	if strings.Count(out, "Installing") != mirrored-1 || strings.Contains(out, "UNTRUSTED") {
 		v.t.Errorf("apk says %s", out)
 	}
 	run(v.t, v.alpine, "rm", "-r", "mirror", "new")
@@ -227,8 +227,8 @@ func TestKilledMirrorsGoOn(t *testing.T) {
 		}
 	}
 	slices.Sort(at)
-	middle := len(slices.DeleteFunc(slices.Clone(at), func(n int) bool { return n == 0 || n == files }))
-	t.Logf("%d mirrors, %d kills, %d of them with some of the %d files finished; finished at a kill: %v", n, len(at), middle, files, histogram(at))
+	middle := len(slices.DeleteFunc(slices.Clone(at), func(n int) bool { return n == 0 || n == mirrored }))
+	t.Logf("%d mirrors, %d kills, %d of them with some of the %d files finished; finished at a kill: %v", n, len(at), middle, mirrored, histogram(at))
 	if len(at) < n/2 || n >= 50 && middle < n/10 {
 		t.Errorf("of %d runs %d were killed, %d in the middle: this test shows too little", n, len(at), middle)
 	}
