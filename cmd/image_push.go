@@ -13,8 +13,7 @@ type pushOptions struct {
 	build               buildOptions
 	which               component
 	rebuild             bool // a build flag was given
-	authFile, certDir   string
-	tlsVerify           bool
+	registry            registryOptions
 	withTestCredentials bool
 }
 
@@ -49,11 +48,8 @@ the manifests of "mosqbuild render" bring real ones.`,
 	}
 	o.build.flags(c)
 	o.which.flags(c)
-	f := c.Flags()
-	f.StringVar(&o.authFile, "authfile", "", "login `file`, as podman login writes it")
-	f.StringVar(&o.certDir, "cert-dir", "", "`folder` of the registry's CA (*.crt) and a client certificate (*.cert, *.key)")
-	f.BoolVar(&o.tlsVerify, "tls-verify", true, "refuse plain http and certificates of unknown authorities")
-	f.BoolVar(&o.withTestCredentials, "with-test-credentials", false, "push the layer of test credentials to any registry")
+	o.registry.flags(c)
+	c.Flags().BoolVar(&o.withTestCredentials, "with-test-credentials", false, "push the layer of test credentials to any registry")
 	return c
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
@@ -34,20 +36,39 @@ func (a *app) pushTo(o pushOptions, args []string) (image.PushOptions, error) {
 			return to, fault.With(fault.Usage, fault.Hint(err, "run: mosqbuild image push REGISTRY/NAME[:TAG], or set image.reference in %s", configFile))
 		}
 	}
-	err := image.CheckReference(to.Reference) // before anything is built
+	if err := image.CheckReference(to.Reference); err != nil { // before anything is built
+		return to, err
+	}
+	access, err := o.registry.access()
+	to.Logins, to.Trust = access.Logins, access.Trust
+	return to, err
+}
+
+// registryOptions are the flags of the commands that speak to a registry.
+type registryOptions struct {
+	authFile, certDir string
+	tlsVerify         bool
+}
+
+func (o *registryOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.authFile, "authfile", "", "login `file`, as podman login writes it")
+	f.StringVar(&o.certDir, "cert-dir", "", "`folder` of the registry's CA (*.crt) and a client certificate (*.cert, *.key)")
+	f.BoolVar(&o.tlsVerify, "tls-verify", true, "refuse plain http and certificates of unknown authorities")
+}
+
+// access says which logins to use and whom to trust.
+func (o registryOptions) access() (image.ReadOptions, error) {
+	logins, err := loginFiles(o.authFile)
 	if err != nil {
-		return to, err
+		return image.ReadOptions{}, err
 	}
-	if to.Logins, err = loginFiles(o.authFile); err != nil {
-		return to, err
-	}
-	to.Trust = image.Trust{Roots: certRoots(), Dir: o.certDir, Insecure: !o.tlsVerify}
 	if o.certDir != "" {
 		if _, err := os.ReadDir(o.certDir); err != nil {
-			return to, fault.With(fault.Usage, fmt.Errorf("reading --cert-dir: %w", err))
+			return image.ReadOptions{}, fault.With(fault.Usage, fmt.Errorf("reading --cert-dir: %w", err))
 		}
 	}
-	return to, nil
+	return image.ReadOptions{Logins: logins, Trust: image.Trust{Roots: certRoots(), Dir: o.certDir, Insecure: !o.tlsVerify}}, nil
 }
 
 // loginFiles returns where podman and docker keep logins, in podman's order.

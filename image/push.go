@@ -88,7 +88,7 @@ func Push(ctx context.Context, img Image, o PushOptions) (Pushed, error) {
 	err = remote.Write(tag, img, opts...)
 	wait()
 	if err != nil {
-		return Pushed{}, explain(ctx, fmt.Errorf("pushing to %q: %w", o.Reference, err), tag)
+		return Pushed{}, explain(ctx, fmt.Errorf("pushing to %q: %w", o.Reference, err), pushHint(err, tag))
 	}
 	pushed.Reference = repositoryName(tag) + "@" + pushed.Digest
 	pushed.Uploaded = int(transport.uploaded.Load())

@@ -54,32 +54,37 @@ func worthRetrying(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// explain adds what to do about a failed push.
-func explain(ctx context.Context, err error, tag name.Tag) error {
+// explain adds what to do about a registry that failed or refused.
+func explain(ctx context.Context, err error, hint string) error {
 	if ctx.Err() != nil {
 		return errors.Join(ctx.Err(), err)
 	}
 	if fault.CodeOf(err) == fault.Usage {
 		return err
 	}
-	return fault.With(fault.Unreachable, fault.Hint(err, "%s", pushHint(err, tag)))
+	return fault.With(fault.Unreachable, fault.Hint(err, "%s", hint))
 }
 
 func pushHint(err error, tag name.Tag) string {
-	host := tag.RegistryStr()
-	if host == name.DefaultRegistry {
-		host = "docker.io"
+	if answer := (*transport.Error)(nil); errors.As(err, &answer) {
+		switch answer.StatusCode {
+		case http.StatusUnauthorized, http.StatusForbidden:
+			return "log in with the right to push there: podman login " + registryName(tag.Repository)
+		case http.StatusNotFound:
+			return "create the repository " + repositoryName(tag) + " first, or mend its name"
+		}
 	}
+	return registryHint(err, tag.Repository)
+}
+
+// registryHint is what to do where it doesn't matter what was asked for.
+func registryHint(err error, repository name.Repository) string {
+	host := registryName(repository)
 	if untrusted(err) {
 		return "give the folder of the registry's CA certificate, ca.crt, with --cert-dir DIR, or skip the check with --tls-verify=false"
 	}
 	if answer := (*transport.Error)(nil); errors.As(err, &answer) {
-		switch answer.StatusCode {
-		case http.StatusUnauthorized, http.StatusForbidden:
-			return "log in with the right to push there: podman login " + host
-		case http.StatusNotFound:
-			return "create the repository " + repositoryName(tag) + " first, or mend its name"
-		case http.StatusTooManyRequests:
+		if answer.StatusCode == http.StatusTooManyRequests {
 			return host + " limits how often it is asked: wait, or log in: podman login " + host
 		}
 		return "the registry answered, but refused or failed: its own log says why"
@@ -88,6 +93,14 @@ func pushHint(err error, tag name.Tag) string {
 		return "where the registry has no TLS and the network is trusted: --tls-verify=false"
 	}
 	return "check the registry's name, and that it answers: curl https://" + host + "/v2/"
+}
+
+// registryName is the registry as people write it.
+func registryName(r name.Repository) string {
+	if r.RegistryStr() == name.DefaultRegistry {
+		return "docker.io"
+	}
+	return r.RegistryStr()
 }
 
 func untrusted(err error) bool {

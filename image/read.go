@@ -1,0 +1,106 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/mosqbuild/mosqbuild/internal/fault"
+)
+
+// ReadOptions says how Read speaks to a registry; the fields are as in
+// PushOptions.
+type ReadOptions struct {
+	Logins     []string
+	Trust      Trust
+	RetryDelay time.Duration
+}
+
+// Read returns the image that from names: oci:DIR, oci-archive:FILE,
+// docker-archive:FILE, or REGISTRY/NAME[:TAG][@DIGEST], the tag being latest
+// where there is neither. Of an image for several platforms a registry gives
+// that for linux/amd64. Layers are read when needed. Errors carry fault.Usage
+// where from can't be read as any of these, and fault.Unreachable with a hint
+// where a registry doesn't give the image.
+func Read(ctx context.Context, from string, o ReadOptions) (Image, error) {
+	img, err := read(ctx, from, o)
+	if err != nil {
+		return nil, fmt.Errorf("reading the image %q: %w", from, err)
+	}
+	return img, nil
+}
+
+func read(ctx context.Context, from string, o ReadOptions) (Image, error) {
+	if out, err := ParseOutput(from); err == nil {
+		switch out.Format {
+		case FormatOCI:
+			return open(out.Path)
+		case FormatOCIArchive:
+			return openArchive(out.Path)
+		case FormatDockerArchive:
+			if _, err := os.Stat(out.Path); err != nil { // the library hides which error it was
+				return nil, err
+			}
+			return tarball.ImageFromPath(out.Path, nil)
+		}
+		err := errors.New("podman's storage can't be read")
+		return nil, fault.With(fault.Usage, fault.Hint(err, "run: podman save --format oci-archive -o FILE NAME, and name oci-archive:FILE"))
+	}
+	ref, err := parseSource(from, o.Trust.Insecure)
+	if err != nil {
+		return nil, err
+	}
+	// Its connections stay open: the layers are read later.
+	transport, err := newTransport(certDirs(o.Trust, ref.Context().RegistryStr()), !o.Trust.Insecure)
+	if err != nil {
+		return nil, err
+	}
+	img, err := remote.Image(ref, append(retries(o.RetryDelay), remote.WithContext(ctx), remote.WithTransport(transport),
+		remote.WithAuthFromKeychain(keychain{o.Logins}), remote.WithUserAgent("mosqbuild"))...)
+	if err != nil {
+		return nil, explain(ctx, err, pullHint(err, ref.Context()))
+	}
+	return img, nil
+}
+
+// parseSource reads what can be pulled.
+func parseSource(from string, insecure bool) (name.Reference, error) {
+	var scheme []name.Option
+	if insecure {
+		scheme = append(scheme, name.Insecure)
+	}
+	named, digest, pinned := strings.Cut(from, "@")
+	tag, err := parseReference(named, scheme...)
+	if err == nil && !pinned {
+		return tag, nil
+	}
+	if err == nil {
+		_, err = v1.NewHash(digest)
+	}
+	if err != nil {
+		return nil, fault.With(fault.Usage, fault.Hint(err, "write oci:DIR, oci-archive:FILE, docker-archive:FILE or REGISTRY/NAME[:TAG][@DIGEST]"))
+	}
+	return tag.Digest(digest), nil
+}
+
+func pullHint(err error, from name.Repository) string {
+	if answer := (*transport.Error)(nil); errors.As(err, &answer) {
+		switch answer.StatusCode {
+		case http.StatusUnauthorized, http.StatusForbidden:
+			return "log in with the right to pull from there: podman login " + registryName(from)
+		case http.StatusNotFound:
+			return "check the name, and that the image was pushed there"
+		}
+	}
+	return registryHint(err, from)
+}
