@@ -29,6 +29,9 @@ named alone where some are.
 -o FORMAT[:PATH] also writes it elsewhere: oci:DIR, oci-archive:FILE,
 docker-archive:FILE, or podman, which loads it.
 
+/var/lib/db/sbom/image.spdx.json in it lists the packages, with licences, sums
+and package URLs, and the rendered files, as SPDX 2.3.
+
 The last layer holds test credentials: a generated CA, server certificate and
 password file, so that the image runs as it is. --defaults=none leaves it out,
 and so does a push to any registry but a loopback one.

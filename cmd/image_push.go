@@ -31,6 +31,10 @@ Logins are those of podman and docker: --authfile or REGISTRY_AUTH_FILE where
 given, else podman's and docker's files and their credential helpers. A
 registry's own CA is looked for as podman does, in containers/certs.d.
 
+The list of contents in the image, an SPDX document, is attached to it, where
+"oras discover REF" and "cosign tree REF" find it; a registry with no API for
+that gets the tag sha256-DIGEST.
+
 To a registry that isn't on loopback the layer of test credentials is left out:
 the manifests of "mosqbuild render" bring real ones.`,
 		Example: `  mosqbuild image push quay.io/example/mosquitto:2.0

@@ -126,6 +126,9 @@ func (a *app) uploadProgress() func(done, total int64) {
 // pushNotes says what someone who pushes must know and can't see.
 func (a *app) pushNotes(ref string, p image.Pushed) {
 	a.progress("pushed %s: %d blobs uploaded", ref, p.Uploaded)
+	if p.SBOM == "" {
+		a.progress("no SBOM is attached: the image has none, or the registry takes none")
+	}
 	if p.DefaultsLeftOut {
 		a.note("the test credentials were left out: built %s, pushed %s (--with-test-credentials pushes them)", p.Built, p.Digest)
 	}

@@ -60,6 +60,11 @@ const (
 	LicensesDir = "/licenses"
 )
 
+// SBOMPath is where the image lists what it is made of, as SPDX: in the folder
+// in which apko and Wolfi's packages have theirs, with the suffix by which
+// scanners know such a list wherever it is.
+const SBOMPath = "/var/lib/db/sbom/image.spdx.json"
+
 // Files in those folders; the certificates' names are those of a
 // kubernetes.io/tls Secret.
 const (

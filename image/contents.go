@@ -38,7 +38,12 @@ func renderedEntries(s Spec, base accounts) ([]packages.Entry, error) {
 		entries = append(entries, regular(l.Path, l.Mode, l.Data))
 	}
 	more, err := fileEntries(s.Bundle.Rendered)
-	return append(entries, more...), err
+	if err != nil {
+		return nil, err
+	}
+	entries = append(entries, more...)
+	sbom, err := sbomEntry(s, entries)
+	return append(entries, sbom), err
 }
 
 // defaultsEntries is the content of the third layer. It repeats the folders

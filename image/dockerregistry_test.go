@@ -119,7 +119,7 @@ func TestPushToDockerRegistry(t *testing.T) {
 		t.Errorf("without a login: %v, hint %q", err, fault.HintOf(err))
 	}
 	o.Logins = []string{logins}
-	for i, uploaded := range []int{4, 0} {
+	for i, uploaded := range []int{6, 0} {
 		got, err := image.Push(t.Context(), img, o)
 		if err != nil || got.Digest != digest(t, img) || got.Uploaded != uploaded {
 			t.Errorf("push %d: %+v, %v, want %d blobs uploaded", i+1, got, err, uploaded)

@@ -49,12 +49,16 @@ type Pushed struct {
 	Digest, Built string
 	// DefaultsLeftOut says that the layer of test credentials stayed behind.
 	DefaultsLeftOut bool
+	// SBOM is the digest of the list of contents that was attached to the
+	// image; "" where the image has none, or the registry takes none.
+	SBOM string
 	// Uploaded counts the blobs that the registry lacked.
 	Uploaded int
 }
 
-// Push uploads what the registry lacks of img: blobs first, then the manifest
-// under the tag, so that a failure leaves no tag behind. The layer of test
+// Push uploads what the registry lacks of img: the list of its contents, as an
+// artifact that refers to it, then blobs, then the manifest under the tag, so
+// that a failure leaves no tag behind. The layer of test
 // credentials is left out unless the registry is on loopback or
 // o.WithTestCredentials. Server errors, 429 and broken connections are tried
 // again; a refusal isn't. Errors carry fault.Usage, or fault.Unreachable with
@@ -79,6 +83,9 @@ func Push(ctx context.Context, img Image, o PushOptions) (Pushed, error) {
 	defer transport.close()
 	opts := append(retries(o.RetryDelay), remote.WithContext(ctx), remote.WithTransport(transport),
 		remote.WithAuthFromKeychain(keychain{o.Logins}), remote.WithUserAgent("mosqbuild"))
+	if pushed.SBOM, err = attach(tag.Repository, img, opts); err != nil {
+		return Pushed{}, explain(ctx, fmt.Errorf("pushing the SBOM to %q: %w", o.Reference, err), pushHint(err, tag))
+	}
 	wait := func() {}
 	if o.Progress != nil {
 		var report remote.Option

@@ -108,7 +108,7 @@ func TestPushUploadsWhatIsMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := image.Pushed{Reference: host + "/test/mosquitto@" + digest(t, img), Digest: digest(t, img), Built: digest(t, img), Uploaded: 4}
+	want := image.Pushed{Reference: host + "/test/mosquitto@" + digest(t, img), Digest: digest(t, img), Built: digest(t, img), SBOM: got.SBOM, Uploaded: 6}
 	if got != want {
 		t.Errorf("pushed %+v, want %+v", got, want)
 	}

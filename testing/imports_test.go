@@ -32,6 +32,7 @@ var owners = map[string][]string{
 	"github.com/cloudflare/cfssl":            {"certs"},
 	"github.com/containers/buildah":          {"image/containerfile"},
 	"github.com/eclipse/paho":                {"internal/probe"},
+	"github.com/spdx/tools-golang":           {"image"},
 	"github.com/spf13/cobra":                 {"cmd"},
 	"github.com/openshift/api":               {"openshift"},
 	"k8s.io/":                                {"openshift", "internal/kube"},

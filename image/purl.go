@@ -1,0 +1,86 @@
+package image
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/package-url/packageurl-go"
+
+	"github.com/mosqbuild/mosqbuild/packages"
+)
+
+// origin is whose a package is, as far as its repository tells.
+type origin struct {
+	namespace string // of its package URL; "" where nobody is known
+	supplier  string
+	distro    string // such as "alpine-3.23"
+	url       string // of the repository, without a login; "" for a folder
+}
+
+const (
+	// ownRelease is the package that says of a repository that it is ours.
+	ownRelease = "mosqbuild-release"
+	// alpineKey is how the names of Alpine's keys begin.
+	alpineKey = "alpine-devel@"
+)
+
+// alpinePath is how Alpine's mirrors lay out their repositories.
+var alpinePath = regexp.MustCompile(`/alpine/(?:v([0-9]+\.[0-9]+)|(edge))/`)
+
+func originOf(lock *packages.Lock, p packages.Package) origin {
+	var from origin
+	if u, err := url.Parse(p.Repository); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
+		u.User = nil
+		from.url = strings.TrimSuffix(u.String(), "/")
+	}
+	release := alpinePath.FindStringSubmatch(from.url + "/")
+	switch {
+	case release != nil:
+		from.namespace, from.supplier, from.distro = "alpine", "Alpine Linux", "alpine-"+release[1]+release[2]
+	case slices.ContainsFunc(lock.Repositories, func(i packages.Index) bool {
+		return i.Repository == p.Repository && strings.HasPrefix(i.Key, alpineKey)
+	}):
+		from.namespace, from.supplier = "alpine", "Alpine Linux"
+	case slices.ContainsFunc(lock.Packages, func(q packages.Package) bool {
+		return q.Repository == p.Repository && q.Name == ownRelease
+	}):
+		from.namespace, from.supplier = "mosqbuild", "mosqbuild"
+	}
+	return from
+}
+
+// purl returns the package URL (https://github.com/package-url/purl-spec): of
+// type apk, which asks for a vendor, or, where none is known, generic.
+func (from origin) purl(p packages.Package) (string, error) {
+	qualifiers := map[string]string{"arch": p.Arch}
+	kind := packageurl.TypeApk
+	switch {
+	case from.namespace == "":
+		kind = packageurl.TypeGeneric
+		if l := from.location(p); l != noAssertion {
+			qualifiers["download_url"] = l
+		}
+	case from.distro != "":
+		qualifiers["distro"] = from.distro
+	case from.url != "":
+		qualifiers["repository_url"] = from.url
+	}
+	u := packageurl.NewPackageURL(kind, from.namespace, p.Name, p.Version, packageurl.QualifiersFromMap(qualifiers), "")
+	if err := u.Normalize(); err != nil {
+		return "", fmt.Errorf("making the package URL of %q: %w", p.Name, err)
+	}
+	return u.ToString(), nil
+}
+
+// location is where the package can be had, if anybody can: a folder of this
+// machine is no one else's. Where packages for no architecture are, their own
+// line doesn't say.
+func (from origin) location(p packages.Package) string {
+	if from.url == "" || p.Arch == "" || p.Arch == "noarch" {
+		return noAssertion
+	}
+	return from.url + "/" + p.Arch + "/" + url.PathEscape(p.Name+"-"+p.Version+".apk")
+}

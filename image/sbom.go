@@ -1,0 +1,186 @@
+package image
+
+import (
+	"crypto/sha1" //nolint:gosec // SPDX asks for it beside SHA-256
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/github/go-spdx/v2/spdxexp"
+	"github.com/spdx/tools-golang/spdx/v2/common"
+	"github.com/spdx/tools-golang/spdx/v2/v2_3"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/packages"
+)
+
+const (
+	noAssertion = "NOASSERTION"
+	// sbomNamespace is what the documents' own names begin with; their sums,
+	// which follow, make them unique.
+	sbomNamespace = "https://github.com/mosqbuild/mosqbuild/sbom/"
+)
+
+// sbomEntry is the file that lists, as SPDX 2.3 (https://spdx.github.io/spdx-spec/v2.3/),
+// the packages and those of the entries that are files. It knows neither the
+// clock nor chance, and nothing of the defaults: test credentials are nobody's
+// material, and another machine's are others.
+func sbomEntry(s Spec, entries []packages.Entry) (packages.Entry, error) {
+	doc, err := sbomDocument(s, entries)
+	if err != nil {
+		return packages.Entry{}, fmt.Errorf("listing what the image is made of: %w", err)
+	}
+	data, err := json.Marshal(doc)
+	if err != nil {
+		return packages.Entry{}, fmt.Errorf("encoding the list of what the image is made of: %w", err)
+	}
+	doc.DocumentNamespace = sbomNamespace + url.PathEscape(s.Name) + "-" + hexSum(data)
+	data, err = json.MarshalIndent(doc, "", " ")
+	if err != nil {
+		return packages.Entry{}, fmt.Errorf("encoding the list of what the image is made of: %w", err)
+	}
+	return regular(config.SBOMPath, 0o644, append(data, '\n')), nil
+}
+
+func sbomDocument(s Spec, entries []packages.Entry) (*v2_3.Document, error) {
+	whole := sbomImage(s)
+	doc := &v2_3.Document{
+		SPDXVersion: v2_3.Version, DataLicense: v2_3.DataLicense, SPDXIdentifier: "DOCUMENT", DocumentName: s.Name,
+		CreationInfo: &v2_3.CreationInfo{
+			Creators: []common.Creator{{CreatorType: "Tool", Creator: "mosqbuild"}}, Created: s.Created.Format(time.RFC3339),
+		},
+		Packages: []*v2_3.Package{whole},
+	}
+	relate := func(a common.ElementID, how string, b common.ElementID) {
+		doc.Relationships = append(doc.Relationships, &v2_3.Relationship{
+			RefA: common.MakeDocElementID("", string(a)), Relationship: how, RefB: common.MakeDocElementID("", string(b)),
+		})
+	}
+	relate("DOCUMENT", common.TypeRelationshipDescribe, whole.PackageSPDXIdentifier)
+	for _, p := range s.Lock.Packages {
+		one, err := sbomPackage(s.Lock, p)
+		if err != nil {
+			return nil, err
+		}
+		doc.Packages = append(doc.Packages, one)
+		relate(whole.PackageSPDXIdentifier, common.TypeRelationshipContains, one.PackageSPDXIdentifier)
+	}
+	var err error
+	if doc.Files, err = sbomFiles(entries); err != nil {
+		return nil, err
+	}
+	for _, f := range doc.Files {
+		relate(whole.PackageSPDXIdentifier, common.TypeRelationshipContains, f.FileSPDXIdentifier)
+	}
+	return doc, nil
+}
+
+// sbomImage is the image as a package: without its digest, which depends on
+// this very document.
+func sbomImage(s Spec) *v2_3.Package {
+	l := labels(s)
+	p := &v2_3.Package{
+		PackageName: s.Name, PackageSPDXIdentifier: "Image", PackageVersion: l["version"], PrimaryPackagePurpose: "CONTAINER",
+		PackageSupplier: supplier(l["vendor"]), PackageDownloadLocation: noAssertion, PackageDescription: l["description"],
+		PackageLicenseConcluded: noAssertion, PackageCopyrightText: noAssertion,
+	}
+	declare(p, licenseExpression(s.Lock))
+	return p
+}
+
+func sbomPackage(lock *packages.Lock, p packages.Package) (*v2_3.Package, error) {
+	from := originOf(lock, p)
+	located, err := from.purl(p)
+	if err != nil {
+		return nil, err
+	}
+	one := &v2_3.Package{
+		PackageName: p.Name, PackageSPDXIdentifier: elementID("Package", p.Name), PackageVersion: p.Version,
+		PackageFileName: p.Name + "-" + p.Version + ".apk", PackageSupplier: supplier(from.supplier),
+		PackageDownloadLocation: from.location(p), PackageDescription: p.Description,
+		PackageLicenseConcluded: noAssertion, PackageCopyrightText: noAssertion,
+		PackageExternalReferences: []*v2_3.PackageExternalReference{{
+			Category: common.CategoryPackageManager, RefType: common.TypePackageManagerPURL, Locator: located,
+		}},
+	}
+	if p.Origin != "" {
+		one.PackageSourceInfo = "built from the source package " + p.Origin
+	}
+	if sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(p.Checksum, "Q1")); err == nil && len(sum) == sha1.Size {
+		one.PackageChecksums = []common.Checksum{{Algorithm: common.SHA1, Value: hex.EncodeToString(sum)}}
+		one.PackageComment = "The SHA1 is the one by which apk knows a package: of its control section, which holds the SHA-256 of its files."
+	}
+	declare(one, p.License)
+	return one, nil
+}
+
+// declare notes the licence, where it is no expression of SPDX as a comment.
+func declare(p *v2_3.Package, license string) {
+	p.PackageLicenseDeclared = noAssertion
+	if ok, _ := spdxexp.ValidateLicenses([]string{license}); ok {
+		p.PackageLicenseDeclared = license
+	} else if license != "" {
+		p.PackageLicenseComments = "The package says: " + license
+	}
+}
+
+func supplier(name string) *common.Supplier {
+	if name == "" {
+		return &common.Supplier{Supplier: noAssertion}
+	}
+	return &common.Supplier{SupplierType: "Organization", Supplier: name}
+}
+
+// sbomFiles lists the regular files among the entries, sorted by path.
+func sbomFiles(entries []packages.Entry) ([]*v2_3.File, error) {
+	var list []*v2_3.File
+	for _, e := range entries {
+		if e.Open == nil {
+			continue
+		}
+		name, err := cleanName(e.Header.Name)
+		if err != nil {
+			return nil, err
+		}
+		data, err := content(e)
+		if err != nil {
+			return nil, fmt.Errorf("reading %q: %w", e.Header.Name, err)
+		}
+		short, long := sha1.Sum(data), sha256.Sum256(data) //nolint:gosec // as above
+		f := &v2_3.File{
+			FileName: "./" + name, FileSPDXIdentifier: elementID("File", name), FileTypes: []string{"TEXT"},
+			Checksums: []common.Checksum{
+				{Algorithm: common.SHA1, Value: hex.EncodeToString(short[:])}, {Algorithm: common.SHA256, Value: hex.EncodeToString(long[:])},
+			},
+			LicenseConcluded: noAssertion, LicenseInfoInFiles: []string{noAssertion}, FileCopyrightText: noAssertion,
+		}
+		if path.Dir("/"+name) == config.LicensesDir {
+			f.FileTypes = append(f.FileTypes, "DOCUMENTATION")
+		}
+		list = append(list, f)
+	}
+	slices.SortFunc(list, func(a, b *v2_3.File) int { return strings.Compare(a.FileName, b.FileName) })
+	return list, nil
+}
+
+// elementID names an element by letters, digits, dots and hyphens, which is all
+// that SPDX allows; another byte becomes its number in hex, so that no two
+// names become one.
+func elementID(kind, name string) common.ElementID {
+	var b strings.Builder
+	for _, c := range []byte(name) {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' && c != 'X' || c >= '0' && c <= '9' || c == '.' || c == '-' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "X%02x", c)
+		}
+	}
+	return common.ElementID(kind + "-" + b.String())
+}
