@@ -55,11 +55,15 @@ func BuildAgent(ctx context.Context, s AgentSpec) (Image, error) {
 		s.Created = time.Unix(0, 0)
 	}
 	s.Created = s.Created.UTC().Truncate(time.Second)
-	layer, err := agentPacking.memoryLayer(ctx, s.entries(), s.Created)
+	cf, entries := s.configFile(), s.entries()
+	sbom, err := s.sbom(cf.Config.Labels, entries)
 	if err != nil {
 		return nil, fmt.Errorf("building image %q: %w", s.Name, err)
 	}
-	cf := s.configFile()
+	layer, err := agentPacking.memoryLayer(ctx, append(entries, sbom), s.Created)
+	if err != nil {
+		return nil, fmt.Errorf("building image %q: %w", s.Name, err)
+	}
 	return assemble(cf, annotations(cf.Config.Labels), []part{newPart(kindProgram, layer, s.Created)})
 }
 

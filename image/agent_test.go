@@ -97,12 +97,12 @@ func TestBuildAgent(t *testing.T) {
 			if mode != 0o755 {
 				t.Errorf("the program has mode %o", mode)
 			}
-		case name == "/etc/passwd", name == "/etc/group", strings.HasPrefix(name, "/licenses/"):
+		case name == "/etc/passwd", name == "/etc/group", name == sbomPath, strings.HasPrefix(name, "/licenses/"):
 		default:
 			t.Errorf("there is %s", name)
 		}
 	}
-	if _, there := found["/usr/bin/mosqagent"]; !there || len(found) < 5 {
+	if _, there := found["/usr/bin/mosqagent"]; !there || len(found) < 5 || found[sbomPath] == 0 {
 		t.Errorf("it holds %v", found)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
@@ -17,6 +18,9 @@ type Program struct {
 	Version string
 	// Data are its bytes.
 	Data []byte
+
+	goVersion string          // such as "go1.26.8"; "" for no Go program
+	modules   []*debug.Module // its own first
 }
 
 // machines are ELF's names of architectures, by Go's.
@@ -35,7 +39,8 @@ func ReadProgram(path, arch string) (Program, error) {
 	}
 	p := Program{Data: data}
 	if info, err := buildinfo.Read(bytes.NewReader(data)); err == nil { // no Go program says nothing
-		p.Version = info.Main.Version
+		p.Version, p.goVersion = info.Main.Version, info.GoVersion
+		p.modules = append([]*debug.Module{&info.Main}, info.Deps...)
 	}
 	return p, nil
 }

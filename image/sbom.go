@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"crypto/sha1" //nolint:gosec // SPDX asks for it beside SHA-256
 	"crypto/sha256"
 	"encoding/base64"
@@ -8,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -28,12 +28,32 @@ const (
 	sbomNamespace = "https://github.com/mosqbuild/mosqbuild/sbom/"
 )
 
+// material is what an image's list of contents is made from.
+type material struct {
+	name, license string
+	labels        map[string]string
+	created       time.Time
+	parts         []*v2_3.Package
+}
+
 // sbomEntry is the file that lists, as SPDX 2.3 (https://spdx.github.io/spdx-spec/v2.3/),
 // the packages and those of the entries that are files. It knows neither the
 // clock nor chance, and nothing of the defaults: test credentials are nobody's
 // material, and another machine's are others.
 func sbomEntry(s Spec, entries []packages.Entry) (packages.Entry, error) {
-	doc, err := sbomDocument(s, entries)
+	m := material{name: s.Name, license: licenseExpression(s.Lock), labels: labels(s), created: s.Created}
+	for _, p := range s.Lock.Packages {
+		part, err := sbomPackage(s.Lock, p)
+		if err != nil {
+			return packages.Entry{}, fmt.Errorf("listing what the image is made of: %w", err)
+		}
+		m.parts = append(m.parts, part)
+	}
+	return m.entry(entries)
+}
+
+func (m material) entry(entries []packages.Entry) (packages.Entry, error) {
+	doc, err := m.document(entries)
 	if err != nil {
 		return packages.Entry{}, fmt.Errorf("listing what the image is made of: %w", err)
 	}
@@ -41,7 +61,7 @@ func sbomEntry(s Spec, entries []packages.Entry) (packages.Entry, error) {
 	if err != nil {
 		return packages.Entry{}, fmt.Errorf("encoding the list of what the image is made of: %w", err)
 	}
-	doc.DocumentNamespace = sbomNamespace + url.PathEscape(s.Name) + "-" + hexSum(data)
+	doc.DocumentNamespace = sbomNamespace + url.PathEscape(m.name) + "-" + hexSum(data)
 	data, err = json.MarshalIndent(doc, "", " ")
 	if err != nil {
 		return packages.Entry{}, fmt.Errorf("encoding the list of what the image is made of: %w", err)
@@ -49,14 +69,14 @@ func sbomEntry(s Spec, entries []packages.Entry) (packages.Entry, error) {
 	return regular(config.SBOMPath, 0o644, append(data, '\n')), nil
 }
 
-func sbomDocument(s Spec, entries []packages.Entry) (*v2_3.Document, error) {
-	whole := sbomImage(s)
+func (m material) document(entries []packages.Entry) (*v2_3.Document, error) {
+	whole := m.image()
 	doc := &v2_3.Document{
-		SPDXVersion: v2_3.Version, DataLicense: v2_3.DataLicense, SPDXIdentifier: "DOCUMENT", DocumentName: s.Name,
+		SPDXVersion: v2_3.Version, DataLicense: v2_3.DataLicense, SPDXIdentifier: "DOCUMENT", DocumentName: m.name,
 		CreationInfo: &v2_3.CreationInfo{
-			Creators: []common.Creator{{CreatorType: "Tool", Creator: "mosqbuild"}}, Created: s.Created.Format(time.RFC3339),
+			Creators: []common.Creator{{CreatorType: "Tool", Creator: "mosqbuild"}}, Created: m.created.Format(time.RFC3339),
 		},
-		Packages: []*v2_3.Package{whole},
+		Packages: append([]*v2_3.Package{whole}, m.parts...),
 	}
 	relate := func(a common.ElementID, how string, b common.ElementID) {
 		doc.Relationships = append(doc.Relationships, &v2_3.Relationship{
@@ -64,13 +84,8 @@ func sbomDocument(s Spec, entries []packages.Entry) (*v2_3.Document, error) {
 		})
 	}
 	relate("DOCUMENT", common.TypeRelationshipDescribe, whole.PackageSPDXIdentifier)
-	for _, p := range s.Lock.Packages {
-		one, err := sbomPackage(s.Lock, p)
-		if err != nil {
-			return nil, err
-		}
-		doc.Packages = append(doc.Packages, one)
-		relate(whole.PackageSPDXIdentifier, common.TypeRelationshipContains, one.PackageSPDXIdentifier)
+	for _, p := range m.parts {
+		relate(whole.PackageSPDXIdentifier, common.TypeRelationshipContains, p.PackageSPDXIdentifier)
 	}
 	var err error
 	if doc.Files, err = sbomFiles(entries); err != nil {
@@ -82,16 +97,15 @@ func sbomDocument(s Spec, entries []packages.Entry) (*v2_3.Document, error) {
 	return doc, nil
 }
 
-// sbomImage is the image as a package: without its digest, which depends on
-// this very document.
-func sbomImage(s Spec) *v2_3.Package {
-	l := labels(s)
+// image is the image as a package: without its digest, which depends on this
+// very document.
+func (m material) image() *v2_3.Package {
 	p := &v2_3.Package{
-		PackageName: s.Name, PackageSPDXIdentifier: "Image", PackageVersion: l["version"], PrimaryPackagePurpose: "CONTAINER",
-		PackageSupplier: supplier(l["vendor"]), PackageDownloadLocation: noAssertion, PackageDescription: l["description"],
+		PackageName: m.name, PackageSPDXIdentifier: "Image", PackageVersion: m.labels["version"], PrimaryPackagePurpose: "CONTAINER",
+		PackageSupplier: supplier(m.labels["vendor"]), PackageDownloadLocation: noAssertion, PackageDescription: m.labels["description"],
 		PackageLicenseConcluded: noAssertion, PackageCopyrightText: noAssertion,
 	}
-	declare(p, licenseExpression(s.Lock))
+	declare(p, m.license)
 	return p
 }
 
@@ -161,8 +175,8 @@ func sbomFiles(entries []packages.Entry) ([]*v2_3.File, error) {
 			},
 			LicenseConcluded: noAssertion, LicenseInfoInFiles: []string{noAssertion}, FileCopyrightText: noAssertion,
 		}
-		if path.Dir("/"+name) == config.LicensesDir {
-			f.FileTypes = append(f.FileTypes, "DOCUMENTATION")
+		if bytes.HasPrefix(data, []byte("\x7fELF")) {
+			f.FileTypes = []string{"BINARY"}
 		}
 		list = append(list, f)
 	}
