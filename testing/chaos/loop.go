@@ -80,7 +80,8 @@ func (p *program) looped(ctx context.Context, s *stage) error {
 	defer stop()
 	for _, f := range faults[:loopFaults] {
 		r := row{fault: f}
-		r.switches = 2 // it always switches back
+		r.switches = 2  // it always switches back
+		r.prepare = nil // there are no controllers to be moved
 		runs := loopRuns
 		if p.runs > 0 {
 			runs = p.runs
