@@ -20,30 +20,23 @@ type origin struct {
 	url       string // of the repository, without a login; "" for a folder
 }
 
-const (
-	// ownRelease is the package that says of a repository that it is ours.
-	ownRelease = "mosqbuild-release"
-	// alpineKey is how the names of Alpine's keys begin.
-	alpineKey = "alpine-devel@"
-)
+// ownRelease is the package that says of a repository that it is ours.
+const ownRelease = "mosqbuild-release"
 
 // alpinePath is how Alpine's mirrors lay out their repositories.
-var alpinePath = regexp.MustCompile(`/alpine/(?:v([0-9]+\.[0-9]+)|(edge))/`)
+var alpinePath = regexp.MustCompile(`/(?:v([0-9]+\.[0-9]+)|(edge))/(?:main|community|testing)/$`)
 
+// originOf goes by what is the same of a repository and of its mirrors, those
+// that are signed anew among them: an image has one list, wherever it is made.
 func originOf(lock *packages.Lock, p packages.Package) origin {
 	var from origin
-	if u, err := url.Parse(p.Repository); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
-		u.User = nil
-		from.url = strings.TrimSuffix(u.String(), "/")
+	if i := slices.IndexFunc(lock.Repositories, func(i packages.Index) bool { return i.Repository == p.Repository }); i >= 0 {
+		from.url = strings.TrimSuffix(lock.Repositories[i].URL(), "/")
 	}
 	release := alpinePath.FindStringSubmatch(from.url + "/")
 	switch {
 	case release != nil:
 		from.namespace, from.supplier, from.distro = "alpine", "Alpine Linux", "alpine-"+release[1]+release[2]
-	case slices.ContainsFunc(lock.Repositories, func(i packages.Index) bool {
-		return i.Repository == p.Repository && strings.HasPrefix(i.Key, alpineKey)
-	}):
-		from.namespace, from.supplier = "alpine", "Alpine Linux"
 	case slices.ContainsFunc(lock.Packages, func(q packages.Package) bool {
 		return q.Repository == p.Repository && q.Name == ownRelease
 	}):

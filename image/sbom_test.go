@@ -145,21 +145,22 @@ func TestSBOMNamesItselfByItsContent(t *testing.T) {
 func TestSBOMSaysWhosePackagesAre(t *testing.T) {
 	s, _ := testSpec(t, testRepository(t, testPackages(1<<10)))
 	for _, c := range []struct {
-		repository, key, license, more string
+		repository, origin, license, more string // origin is what the repository is a mirror of
 		purl, location, supplier       string
 	}{
-		{"http://me:secret@mirror.test/alpine/v3.23/main", "x.rsa.pub", "MIT", "",
+		{"http://me:secret@mirror.test/alpine/v3.23/main", "", "MIT", "",
 			"pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.23", "http://mirror.test/alpine/v3.23/main/x86_64/musl-1.2.5-r0.apk", "Alpine Linux"},
-		{"/srv/mirror", "alpine-devel@example-1.rsa.pub", "MIT", "", "pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64", "NOASSERTION", "Alpine Linux"},
-		{"/srv/alpine/v3.23/main", "x.rsa.pub", "MIT", "", "pkg:generic/musl@1.2.5-r0?arch=x86_64", "NOASSERTION", "NOASSERTION"},
-		{"/home/me/repo", "x.rsa.pub", "custom:x", "mosqbuild-release", "pkg:apk/mosqbuild/musl@1.2.5-r0?arch=x86_64", "NOASSERTION", "mosqbuild"},
-		{"https://apk.test/os/", "x.rsa.pub", "", "",
+		{"/srv/mirror/community", "http://os.test/edge/community", "MIT", "",
+			"pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-edge", "http://os.test/edge/community/x86_64/musl-1.2.5-r0.apk", "Alpine Linux"},
+		{"/srv/alpine/v3.23/main", "", "MIT", "", "pkg:generic/musl@1.2.5-r0?arch=x86_64", "NOASSERTION", "NOASSERTION"},
+		{"/home/me/repo", "", "custom:x", "mosqbuild-release", "pkg:apk/mosqbuild/musl@1.2.5-r0?arch=x86_64", "NOASSERTION", "mosqbuild"},
+		{"https://apk.test/os/", "", "", "",
 			"pkg:generic/musl@1.2.5-r0?arch=x86_64&download_url=https://apk.test/os/x86_64/musl-1.2.5-r0.apk", "https://apk.test/os/x86_64/musl-1.2.5-r0.apk", "NOASSERTION"},
 	} {
 		t.Run(c.repository, func(t *testing.T) {
 			s := s
 			p := packages.Package{Name: "musl", Version: "1.2.5-r0", Arch: "x86_64", Repository: c.repository, License: c.license}
-			s.Lock = &packages.Lock{Arch: "amd64", Packages: []packages.Package{p}, Repositories: []packages.Index{{Repository: c.repository, Key: c.key}}}
+			s.Lock = &packages.Lock{Arch: "amd64", Packages: []packages.Package{p}, Repositories: []packages.Index{{Repository: c.repository, Origin: c.origin}}}
 			if c.more != "" {
 				s.Lock.Packages = append(s.Lock.Packages, packages.Package{Name: c.more, Version: "1", Arch: "x86_64", Repository: c.repository})
 			}

@@ -101,7 +101,7 @@ func (l *Lock) configured(names []string, places []place) error {
 // called is what tells one repository from another: where a folder is doesn't
 // count.
 func (i Index) called() string {
-	if u := i.url(); u != "" {
+	if u := i.URL(); u != "" {
 		return u
 	}
 	return "a folder"

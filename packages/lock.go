@@ -39,9 +39,9 @@ type Index struct {
 	Date time.Time
 }
 
-// url is what belongs into /etc/apk/repositories: a URL with no login in it,
+// URL is what belongs into /etc/apk/repositories: a URL with no login in it,
 // and "" for a folder of the machine that builds.
-func (i Index) url() string {
+func (i Index) URL() string {
 	if i.Origin == "" && isURL(i.Repository) {
 		return public(i.Repository)
 	}
@@ -70,7 +70,7 @@ func (l *Lock) Find(name string) (Package, bool) {
 func (l *Lock) URL(p Package) string {
 	base := p.Repository
 	for _, r := range l.Repositories {
-		if u := r.url(); r.Repository == p.Repository && u != "" {
+		if u := r.URL(); r.Repository == p.Repository && u != "" {
 			base = u
 		}
 	}
@@ -94,7 +94,7 @@ func (l *Lock) Digest() string {
 func (l *Lock) urls() []string {
 	urls := []string{}
 	for _, r := range l.Repositories {
-		if u := r.url(); u != "" {
+		if u := r.URL(); u != "" {
 			urls = append(urls, u)
 		}
 	}

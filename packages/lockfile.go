@@ -105,7 +105,7 @@ func (ls Locks) Encode(dir string) ([]byte, error) {
 		p := lockedPlatform{Platform: platformPrefix + l.Arch}
 		bases := map[string]string{}
 		for _, r := range l.Repositories {
-			index := lockedIndex{URL: r.url(), SHA256: r.SHA256, Key: r.Key, Date: r.Date.Format(time.RFC3339)}
+			index := lockedIndex{URL: r.URL(), SHA256: r.SHA256, Key: r.Key, Date: r.Date.Format(time.RFC3339)}
 			if !isURL(r.Repository) {
 				index.Folder = below(dir, r.Repository)
 			}

@@ -174,7 +174,7 @@ func (w *mirrorWriter) note(by signer, n int) {
 // index writes an index to the folder and returns the lock's line for it.
 func (w *mirrorWriter) index(i index, l *Lock, folder string) (Index, error) {
 	copied := i.Index
-	copied.Repository, copied.Origin = folder, i.url()
+	copied.Repository, copied.Origin = folder, i.URL()
 	file := i.file
 	if w.key == nil {
 		w.keys[i.by.name] = i.by.key
@@ -223,8 +223,8 @@ func folderNames(repositories []Index) []string {
 	var names []string
 	taken := map[string]bool{KeysFolder: true}
 	for _, r := range repositories {
-		name := path.Base(r.url())
-		if r.url() == "" || !folderName.MatchString(name) {
+		name := path.Base(r.URL())
+		if r.URL() == "" || !folderName.MatchString(name) {
 			name = "packages"
 		}
 		for n, first := 2, name; taken[name]; n++ {

@@ -110,8 +110,8 @@ func origin(name string, i index) string {
 
 // sameAs says whether two indexes are of one repository.
 func (i Index) sameAs(other Index) bool {
-	if i.url() != "" || other.url() != "" {
-		return i.url() == other.url()
+	if i.URL() != "" || other.URL() != "" {
+		return i.URL() == other.URL()
 	}
 	return filepath.Clean(i.Repository) == filepath.Clean(other.Repository)
 }
