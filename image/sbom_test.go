@@ -146,7 +146,7 @@ func TestSBOMSaysWhosePackagesAre(t *testing.T) {
 	s, _ := testSpec(t, testRepository(t, testPackages(1<<10)))
 	for _, c := range []struct {
 		repository, origin, license, more string // origin is what the repository is a mirror of
-		purl, location, supplier       string
+		purl, location, supplier          string
 	}{
 		{"http://me:secret@mirror.test/alpine/v3.23/main", "", "MIT", "",
 			"pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.23", "http://mirror.test/alpine/v3.23/main/x86_64/musl-1.2.5-r0.apk", "Alpine Linux"},

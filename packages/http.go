@@ -8,8 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
+
+	"github.com/mosqbuild/mosqbuild/internal/retryafter"
 )
 
 // answer is what a server sent.
@@ -44,7 +45,7 @@ func (r repository) fetch(ctx context.Context, name string, limit int64, had *an
 		if err == nil || !errors.As(err, &again) || attempt == attempts {
 			return got, err
 		}
-		if again.after > longestPause {
+		if again.after > retryafter.Most {
 			return got, fmt.Errorf("%w, and asks to wait for %v", err, again.after)
 		}
 		select {
@@ -81,7 +82,7 @@ func (r repository) get(ctx context.Context, u string, limit int64, had *answer)
 	if resp.StatusCode != http.StatusOK {
 		err := fmt.Errorf("the server answered %q", resp.Status)
 		if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
-			return answer{}, &retryError{err, retryAfter(resp.Header, time.Now())}
+			return answer{}, &retryError{err, retryafter.Of(resp.Header, time.Now())}
 		}
 		return answer{}, err
 	}
@@ -111,19 +112,6 @@ func request(ctx context.Context, u string, had *answer) (*http.Request, error) 
 		req.Header.Set("If-None-Match", had.tag)
 	}
 	return req, nil
-}
-
-// retryAfter is how long the server asks to wait: seconds, or until a date
-// (RFC 9110, 10.2.3). What is neither is no wait.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return max(date.Sub(now), 0)
-	}
-	return 0
 }
 
 // hopeless says that another try would only wait as long for the same.

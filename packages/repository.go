@@ -62,10 +62,9 @@ const (
 	stall = 30 * time.Second
 	// attempts and firstPause bound the patience with a server that answers
 	// 5xx or drops the connection: 0.2 s and 0.8 s of waiting, unless it says
-	// how long by Retry-After, of which longestPause is granted.
-	attempts     = 3
-	firstPause   = 200 * time.Millisecond
-	longestPause = time.Minute
+	// how long by Retry-After, of which retryafter.Most is granted.
+	attempts   = 3
+	firstPause = 200 * time.Millisecond
 )
 
 // path names a file of the repository in messages, with no login in it.
