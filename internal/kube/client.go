@@ -16,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/lively"
 )
 
 // userAgent is what the API server's audit log has.
@@ -81,7 +82,7 @@ func newClient(config *rest.Config, namespace string) (*Client, error) {
 	// Over HTTP/1.1 a call that gets no answer takes its connection with it.
 	config.NextProtos = []string{"http/1.1"}
 	if config.Dial == nil {
-		config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout}).DialContext
+		config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout, Control: lively.Control}).DialContext
 	}
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/mosqbuild/mosqbuild/internal/lively"
 )
 
 // lookupAge is how long looked-up addresses are good for: a pod that has gone
@@ -59,7 +61,7 @@ func (d *Dialer) DialWith(ctx context.Context, address string, handshake func(co
 		return nil, fmt.Errorf("connecting to %q: %w", address, err)
 	}
 	conn, err := race(ctx, addresses, func(ctx context.Context, a string) (net.Conn, error) {
-		c, err := (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext(ctx, "tcp", net.JoinHostPort(a, port))
+		c, err := (&net.Dialer{KeepAliveConfig: keepAlive, Control: lively.Control}).DialContext(ctx, "tcp", net.JoinHostPort(a, port))
 		if err != nil {
 			return nil, err
 		}

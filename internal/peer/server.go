@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/mosqbuild/mosqbuild/internal/lively"
 )
 
 // Serve answers requests that come to l by h, over TLS where id isn't nil,
@@ -23,7 +25,8 @@ func Serve(ctx context.Context, l net.Listener, id *Identity, h http.Handler) er
 	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		// A handshake that failed is news for the one that began it.
-		ErrorLog: log.New(io.Discard, "", 0),
+		ErrorLog:    log.New(io.Discard, "", 0),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { lively.Set(c); return ctx },
 	}
 	stop := context.AfterFunc(ctx, func() {
 		brief, cancel := context.WithTimeout(context.WithoutCancel(ctx), 200*time.Millisecond)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/mosqbuild/mosqbuild/internal/lively"
 )
 
 // link is one connection of a Pinger. The Pinger's lock is that of born,
@@ -70,7 +72,7 @@ func (l *link) talk(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	lively(conn)
+	lively.Set(conn)
 	w := newWire(conn)
 	heard := make(chan error, 1)
 	go func() { heard <- l.listen(w) }()

@@ -103,7 +103,7 @@ func (s *store) untagged(t *testing.T) {
 // failed checks how a push ends that came to nothing.
 func (s *store) failed(t *testing.T, r result) {
 	t.Helper()
-	if r.code != 4 || r.out != "" || !strings.Contains(r.err, "mosqbuild: error: pushing to ") || !strings.Contains(r.err, "mosqbuild: hint: ") {
+	if r.code != 4 || r.out != "" || !strings.Contains(r.err, "mosqbuild: error: pushing ") || !strings.Contains(r.err, "mosqbuild: hint: ") {
 		t.Errorf("exit %d, %q, stderr %s", r.code, r.out, r.err)
 	}
 	s.untagged(t)
