@@ -20,7 +20,7 @@ bin/mosqbuild bin/mosqagent: FORCE
 	go build -trimpath -ldflags '-s -w' -o $@ ./cmd/$(@F)
 
 # bin/mosqbuild with buildah, for "image build --engine buildah". It is another
-# file since it isn't static and takes longer to start, every command of it.
+# file since it isn't static, is larger, and initialises half as much again.
 BUILDAH_TAGS := buildah,containers_image_openpgp,exclude_graphdriver_btrfs
 full: ## bin/mosqbuild-full, where there is a C compiler
 	@if command -v gcc >/dev/null; then $(MAKE) -s bin/mosqbuild-full; else \
