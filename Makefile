@@ -50,12 +50,12 @@ cluster-up: ## a real Kubernetes cluster on this machine, as root; CLUSTER="--no
 cluster-down: ## take it down, and whatever was left of others
 	go run ./testing/cluster/cmd down
 
-test-cluster: build ## what is rendered, on a real cluster
+test-cluster: bin/mosqbuild bin/mosqagent ## what is rendered, on a real cluster
 	@testing/install.sh $(BUILD_DEBS) $(CLUSTER_DEBS)
 	@bin/mosqbuild packages build >/dev/null
 	@[ -z "$$CI" ] || export MOSQBUILD_REQUIRE=1; MOSQBUILD_CLUSTER=1 go test -count=1 -timeout 30m -v ./testing/cluster/...
 
-chaos: build ## every fault on a real cluster, timed; CHAOS=short is five minutes of it, CHAOS=2h more
+chaos: bin/mosqbuild bin/mosqagent ## every fault on a real cluster, timed; CHAOS=short is five minutes of it, CHAOS=2h more
 	@testing/install.sh $(BUILD_DEBS) $(CLUSTER_DEBS)
 	@bin/mosqbuild packages build >/dev/null
 	go run ./testing/chaos $(if $(filter short full,$(CHAOS)),--profile $(CHAOS),$(if $(CHAOS),--duration $(CHAOS)))
@@ -69,7 +69,7 @@ lint:
 	go vet ./...
 	$(TOOL) staticcheck ./...
 
-bench: build ## times and sizes against peers, as ratios of one run; BENCH="--format markdown"
+bench: bin/mosqbuild ## times and sizes against peers, as ratios of one run; BENCH="--format markdown"
 	@testing/install.sh $(TEST_DEBS)
 	@bin/mosqbuild packages build >/dev/null
 	go run ./testing/bench $(BENCH)

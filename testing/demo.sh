@@ -44,9 +44,9 @@ say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
 shown() { printf '  %-34s %s\n' "$1" "$2" >>"$table"; }
 seconds() { date +%s; }
 
-say make build
+say make bin/mosqbuild
 began=$(seconds)
-make build
+make bin/mosqbuild
 shown "mosqbuild built" "$(($(seconds) - began)) s"
 
 alpine=$("$mosqbuild" init --stdout | sed -n 's/^ *- \(https:.*\)$/\1/p')
