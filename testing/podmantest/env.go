@@ -95,7 +95,12 @@ func (e *Env) remove(t testing.TB) {
 			t.Logf("podman %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
-	if err := os.RemoveAll(e.Dir); err != nil {
+	// What conmon leaves when its container has ended may come while it goes.
+	err := os.RemoveAll(e.Dir)
+	for end := time.Now().Add(5 * time.Second); err != nil && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		err = os.RemoveAll(e.Dir)
+	}
+	if err != nil {
 		t.Errorf("removing podman's folder: %v", err)
 	}
 }
