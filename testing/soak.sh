@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs for hours what CI runs for seconds: MODEL_STEPS (50000000) of the failover's
 # simulation, MIRROR_KILLS (1000) mirrors that are killed, and every fuzz target for
-# FUZZTIME (5m). Prints what it came to as a table, the one of docs/soak.md; what goes
+# FUZZTIME (5m). Prints what it came to as a table; what goes
 # wrong goes to stderr, and fails.
 set -eu
 cd "$(dirname "$0")/.."

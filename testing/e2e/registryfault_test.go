@@ -72,6 +72,16 @@ func (s *store) kill() {
 	_, _ = s.process.Wait()
 }
 
+// empty has the registry begin anew.
+func (s *store) empty(t *testing.T) {
+	t.Helper()
+	s.kill() // it remembers blobs
+	if err := os.RemoveAll(filepath.Join(s.storage, "docker")); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t)
+}
+
 func (s *store) push(t *testing.T) result {
 	t.Helper()
 	return try(t, s.dir, nil, program, "image", "push", s.host+"/mosquitto:1")
@@ -158,6 +168,7 @@ func TestRegistryWithAFullDisk(t *testing.T) {
 	t.Cleanup(s.kill) // before the disk goes
 	s.failed(t, s.push(t))
 	run(t, "", "mount", "-o", "remount,size=64m", disk)
+	s.empty(t) // what it wrote by halves it can't read any more
 	s.again(t, digest)
 }
 
@@ -214,11 +225,7 @@ func TestRegistryMisbehaves(t *testing.T) {
 		{"slow", func(_ http.ResponseWriter, r *http.Request) bool { r.Body = slowly{r.Body}; return false }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if err := os.RemoveAll(filepath.Join(s.storage, "docker")); err != nil {
-				t.Fatal(err)
-			}
-			s.kill() // it remembers blobs
-			s.start(t)
+			s.empty(t)
 			s.fault = c.fault
 			r := s.push(t)
 			if !c.works {
