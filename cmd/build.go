@@ -36,6 +36,14 @@ func (o *buildOptions) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.Defaults, "defaults", defaultsTest, "test credentials in the image: `test or none`")
 }
 
+// args takes names of packages with --update-lock alone.
+func (o *buildOptions) args(c *cobra.Command, args []string) error {
+	if o.UpdateLock {
+		return nil
+	}
+	return cobra.NoArgs(c, args)
+}
+
 // from adds the flags that say where packages come from.
 func (o *buildOptions) from(c *cobra.Command) {
 	c.Flags().StringArrayVar(&o.Repositories, "repository", nil, "apk repository, `URL or folder`, instead of the configured ones (repeatable)")

@@ -51,12 +51,7 @@ can be had from a registry, --base names an alpine-minirootfs-*.tar.gz.`,
   mosqbuild image build --component agent
   mosqbuild image build --engine buildah --file Containerfile
   mosqbuild image build --repository ./repo --repository-key repo.rsa.pub -o oci-archive:mosquitto.tar`,
-		Args: func(c *cobra.Command, args []string) error {
-			if o.UpdateLock {
-				return nil
-			}
-			return cobra.NoArgs(c, args)
-		},
+		Args: o.args,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Only = args
 			to, err := image.ParseOutput(output)

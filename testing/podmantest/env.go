@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
@@ -95,12 +97,9 @@ func (e *Env) remove(t testing.TB) {
 			t.Logf("podman %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
-	// What conmon leaves when its container has ended may come while it goes.
-	err := os.RemoveAll(e.Dir)
-	for end := time.Now().Add(5 * time.Second); err != nil && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		err = os.RemoveAll(e.Dir)
-	}
-	if err != nil {
+	// Podman mounts its storage over itself, and may leave that behind.
+	_ = unix.Unmount(filepath.Join(e.Dir, "root", "overlay"), unix.MNT_DETACH)
+	if err := os.RemoveAll(e.Dir); err != nil {
 		t.Errorf("removing podman's folder: %v", err)
 	}
 }
