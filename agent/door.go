@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"slices"
 )
 
 // door listens in the broker's place while a broker that was replaced stays down,
@@ -13,7 +12,7 @@ import (
 type door struct {
 	addresses []string // "host:port"
 	// knocked is called for each connection, with the address that it came from,
-	// from a goroutine of its own.
+	// from several goroutines.
 	knocked func(remote string)
 
 	isOpen    bool
@@ -57,17 +56,12 @@ func (d *door) serve(l net.Listener) {
 		host, _, _ := net.SplitHostPort(c.RemoteAddr().String())
 		_ = c.(*net.TCPConn).SetLinger(0) // as if nobody had listened
 		c.Close()
-		go d.knocked(host)
+		d.knocked(host)
 	}
 }
 
-// knocked takes note of somebody at the door who isn't a controller: those ask
-// every broker all the time.
-func (g *Guard) knocked(ctx context.Context, remote string) {
-	controllers, err := g.o.Network.Dialer.Addresses(ctx, g.o.Settings.Controllers())
-	if err != nil || slices.Contains(controllers, remote) {
-		return // without their addresses nobody can be told from them
-	}
+// knocked takes note of somebody at the door.
+func (g *Guard) knocked(remote string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.knock == 0 || g.now()-g.knock > rejoinLimit {

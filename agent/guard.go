@@ -149,7 +149,7 @@ func (g *Guard) Run(ctx context.Context) error {
 	defer cancel()
 	g.launch, g.data = newLauncher(), holds(g.o.Program.DataDir)
 	defer g.launch.Close()
-	g.door = door{addresses: g.o.Network.Clients, knocked: func(remote string) { g.knocked(inner, remote) }}
+	g.door = door{addresses: g.o.Network.Clients, knocked: g.knocked}
 	defer g.door.close()
 	group, inner := errgroup.WithContext(inner)
 	if err := g.listen(inner, group); err != nil {

@@ -94,7 +94,10 @@ func newPair(t *testing.T) *pair {
 		t.Fatal(err)
 	}
 	p := &pair{t: t, api: &fakeAPI{}, sides: map[string]*side{}, client: peer.NewClient(id, &peer.Dialer{})}
-	ports := freePorts(t, 8)
+	var ports [8]int
+	for i := range ports {
+		ports[i] = need.Port(t)
+	}
 	at := func(n int) string { return fmt.Sprintf("127.0.0.1:%d", ports[n]) }
 	p.bridge = newLine(t, at(6))
 	p.words = newLine(t, at(3))
@@ -325,17 +328,6 @@ func (x *line) cut(cut bool) {
 		c.Close()
 	}
 	x.conns = nil
-}
-
-func freePorts(t *testing.T, n int) (ports []int) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 func must(t *testing.T, err error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/probe"
 	"github.com/mosqbuild/mosqbuild/internal/record"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // fakePulse is a broker's that answered as said.
@@ -45,7 +46,7 @@ func TestHealthOfABrokerWithoutAGuard(t *testing.T) {
 		"silent":    {fakePulse{9, 2 * time.Second}, 200, 503},
 		"long gone": {fakePulse{9, time.Minute}, 503, 503},
 	} {
-		address := fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1)[0])
+		address := fmt.Sprintf("127.0.0.1:%d", need.Port(t))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {

@@ -48,7 +48,7 @@ type Agent struct {
 	Selector map[string]string `json:"selector"`
 	// Replicas is the number of controllers, of which a verdict needs most.
 	Replicas int `json:"replicas"`
-	// Listener is the broker's that probes log in to.
+	// Listener is the broker's that probes log in to, a direct one.
 	Listener Listener `json:"listener"`
 	// Clients are the ports that clients connect to.
 	Clients []int `json:"clients"`
@@ -70,7 +70,7 @@ func (c Config) Agent(labels map[string]string) Agent {
 		clients = append(clients, l.Port)
 	}
 	return Agent{
-		Name: c.Name, Namespace: c.Deploy.Namespace, Selector: labels, Replicas: Controllers, Listener: l, Clients: clients,
+		Name: c.Name, Namespace: c.Deploy.Namespace, Selector: labels, Replicas: Controllers, Listener: l.Direct(), Clients: clients,
 		Persistent: c.Deploy.Volume() != "", Failover: c.Failover,
 	}
 }

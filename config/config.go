@@ -1,6 +1,9 @@
 package config
 
-import "os"
+import (
+	"fmt"
+	"os"
+)
 
 // Config is what mosqbuild.yaml says. The zero value is not usable: start from
 // Default or Read.
@@ -153,6 +156,26 @@ func (c Config) Listener(tls bool) (Listener, bool) {
 		}
 	}
 	return Listener{}, false
+}
+
+// directOffset is how much higher a direct listener's port is than the clients'.
+const directOffset = 10000
+
+// Direct is a pair's further listener beside l, one of the clients': each broker's
+// own Service leads there, and the agents' probes use it. Whoever comes that way has
+// chosen this broker; who comes to l of a broker that was replaced was led there by
+// mistake.
+func (l Listener) Direct() Listener {
+	return Listener{Name: fmt.Sprintf("direct-%d", l.Port), Port: l.Port + directOffset, TLS: l.TLS}
+}
+
+// Direct are all of a pair's direct listeners, in the order of the clients'.
+func (c Config) Direct() []Listener {
+	var all []Listener
+	for _, l := range c.Listeners {
+		all = append(all, l.Direct())
+	}
+	return all
 }
 
 // Load reads the file at path. A missing file is Default() unless required.

@@ -17,6 +17,9 @@ var (
 	keyTypes   = []string{"ecdsa-p256", "rsa:2048", "rsa:3072", "rsa:4096"}
 )
 
+// maxPort is the highest TCP port.
+const maxPort = 65535
+
 // maxLabel is how long a Service's name may be.
 const maxLabel = 63
 
@@ -74,6 +77,10 @@ func (c Config) checkPair(v *problems) {
 		v.check(!own, fmt.Sprintf("listeners[%d].name", i), "%q is the bridge's or the agents' own port under the profile %s", l.Name, ProfileHA)
 		own = slices.Contains([]int{PortBridge, PortBridgeGate, PortGuard, PortHealth}, l.Port)
 		v.check(!own, fmt.Sprintf("listeners[%d].port", i), "%d is the bridge's or the agents' own port under the profile %s", l.Port, ProfileHA)
+		direct := l.Direct().Port
+		v.check(direct <= maxPort, fmt.Sprintf("listeners[%d].port", i), "%d is too high under the profile %s, which needs %d beside it", l.Port, ProfileHA, direct)
+		taken := slices.ContainsFunc(c.Listeners, func(other Listener) bool { return other.Port == direct })
+		v.check(!taken, fmt.Sprintf("listeners[%d].port", i), "%d needs %d beside it under the profile %s, which is another listener's", l.Port, direct, ProfileHA)
 	}
 	for i, u := range c.Users {
 		v.check(u.Name != BridgeUser && u.Name != GuardUser, fmt.Sprintf("users[%d].name", i), "%q is the bridge's or the guards' own user under the profile %s", u.Name, ProfileHA)
@@ -85,7 +92,7 @@ func (c Config) checkListeners(v *problems) {
 	for i, l := range c.Listeners {
 		at := fmt.Sprintf("listeners[%d]", i)
 		v.check(dnsLabel.MatchString(l.Name) && len(l.Name) <= 15, at+".name", "%q is no name for a port: lower case letters, digits and dashes, at most 15 bytes", l.Name)
-		v.check(l.Port >= 1024 && l.Port <= 65535, at+".port", "%d is not between 1024 and 65535; an arbitrary uid can open no lower port, a Service can map one", l.Port)
+		v.check(l.Port >= 1024 && l.Port <= maxPort, at+".port", "%d is not between 1024 and 65535; an arbitrary uid can open no lower port, a Service can map one", l.Port)
 		for j, other := range c.Listeners[:i] {
 			v.check(l.Port != other.Port, at+".port", "%d is listeners[%d]'s port already", l.Port, j)
 			v.check(l.Name != other.Name, at+".name", "%q is listeners[%d]'s name already", l.Name, j)

@@ -17,6 +17,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/files"
 	"github.com/mosqbuild/mosqbuild/passwd"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // broker is a real one, under a rendered configuration.
@@ -46,16 +47,6 @@ func mosquitto(t *testing.T) (path, series string) {
 		series = "2.1"
 	}
 	return path, series
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // lay writes the files of one broker below a folder, each behind a symbolic
@@ -180,7 +171,7 @@ func TestBrokerAcceptsItsConfiguration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		port, tls := freePort(t), freePort(t)
+		port, tls := need.Port(t), need.Port(t)
 		broker := start(t, lay(t, slices.Concat(b.Rendered, b.Defaults),
 			"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", port), "listener 8883", fmt.Sprintf("listener %d 127.0.0.1", tls)), port)
 		broker.put(t, "a", "1", "-r")

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"testing"
+
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // link is the network between two brokers, which can be cut.
@@ -17,7 +19,7 @@ type link struct {
 }
 
 func newLink(t *testing.T, to int) *link {
-	l := &link{port: freePort(t), to: to}
+	l := &link{port: need.Port(t), to: to}
 	l.mend(t)
 	t.Cleanup(l.cut)
 	return l

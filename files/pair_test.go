@@ -13,6 +13,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/certs"
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/files"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // pair is the rendered pair, on ports of this machine.
@@ -45,14 +46,15 @@ func newPair(t *testing.T, client func(ca certs.Pair) certs.Pair) *pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pair{port: freePort(t), bridgePort: freePort(t), standbyPort: freePort(t)}
+	p := &pair{port: need.Port(t), bridgePort: need.Port(t), standbyPort: need.Port(t)}
 	p.link = newLink(t, p.bridgePort)
 	shared := slices.DeleteFunc(slices.Concat(b.Rendered, b.Defaults), func(f files.File) bool { return filepath.Base(f.Path) == config.ConfFile })
-	bridge := fmt.Sprint(config.PortBridge)
+	bridge, direct := fmt.Sprint(config.PortBridge), fmt.Sprintf("listener %d", cfg.Direct()[0].Port)
 	p.primary = lay(t, slices.Concat(shared, b.Primary),
-		"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", p.port), "listener "+bridge, fmt.Sprintf("listener %d 127.0.0.1", p.bridgePort))
+		"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", p.port), direct, fmt.Sprintf("listener %d 127.0.0.1", need.Port(t)),
+		"listener "+bridge, fmt.Sprintf("listener %d 127.0.0.1", p.bridgePort))
 	p.secondary = lay(t, slices.Concat(shared, b.Secondary),
-		"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", p.standbyPort),
+		"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", p.standbyPort), direct, fmt.Sprintf("listener %d 127.0.0.1", need.Port(t)),
 		fmt.Sprintf("address 127.0.0.1:%d", config.PortBridgeGate), fmt.Sprintf("address 127.0.0.1:%d", p.link.port))
 	return p
 }

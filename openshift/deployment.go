@@ -109,10 +109,14 @@ func (d objects) memory() (resource.Quantity, error) {
 
 // listeners are the ports that the broker opens.
 func (d objects) listeners() []config.Listener {
-	if d.role != config.RolePrimary {
+	if !d.pair() {
 		return d.cfg.Listeners
 	}
-	return append(slices.Clip(d.cfg.Listeners), config.Listener{Name: config.BridgeListener, Port: config.PortBridge, TLS: true})
+	all := append(slices.Clip(d.cfg.Listeners), d.cfg.Direct()...)
+	if d.role != config.RolePrimary {
+		return all
+	}
+	return append(all, config.Listener{Name: config.BridgeListener, Port: config.PortBridge, TLS: true})
 }
 
 // resources of fixed quantities, but for memory.

@@ -18,15 +18,22 @@ var routerLabels = []map[string]string{
 
 // networkPolicy lets in whom the profile means to serve, and none to a port that
 // is no listener's. The probes come from within the pod, or from its node, which
-// no policy keeps out; the controllers' come the clients' way.
+// no policy keeps out; the controllers' come as clients may.
 func (d objects) networkPolicy() *networkingv1.NetworkPolicy {
 	namespace := []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}
 	every := policyPorts(d.cfg.Listeners)
+	if d.pair() {
+		every = append(every, policyPorts(d.cfg.Direct())...)
+	}
 	var rules []networkingv1.NetworkPolicyIngressRule
 	if d.cfg.Deploy.Routed() {
 		rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: namespace, Ports: every})
 		if l, routed := d.routed(); routed {
-			rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: routers(), Ports: policyPorts([]config.Listener{l})})
+			ports := []config.Listener{l}
+			if d.pair() {
+				ports = append(ports, l.Direct())
+			}
+			rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: routers(), Ports: policyPorts(ports)})
 		}
 	} else { // a load balancer or Traefik: clients are anywhere
 		rules = append(rules, networkingv1.NetworkPolicyIngressRule{Ports: every})

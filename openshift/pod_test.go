@@ -75,6 +75,9 @@ func TestPorts(t *testing.T) {
 			}
 			if role != "" {
 				want[config.GuardListener], want[config.HealthListener] = config.PortGuard, config.PortHealth
+				for _, l := range cfg.Direct() {
+					want[l.Name] = l.Port
+				}
 			}
 			ofContainer, ofServices := map[string]int{}, map[string]int{}
 			for _, p := range c.Ports {

@@ -80,8 +80,7 @@ func TestPair(t *testing.T) {
 	}
 }
 
-// The bridge connects to the guard beside it, and that one to the primary's pod:
-// two Services lead there.
+// The bridge connects to the guard beside it, and that one to the primary's pod.
 func TestBridgeAddress(t *testing.T) {
 	cfg := deployments()["ha"]
 	objs := objects(t, cfg)
@@ -92,7 +91,7 @@ func TestBridgeAddress(t *testing.T) {
 	}
 	for _, s := range find[corev1.Service](objs) {
 		has := slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == config.PortBridge })
-		if has != strings.HasPrefix(s.Name, cfg.Broker(config.RolePrimary)) {
+		if has != (s.Name == cfg.Agent(nil).Guards(config.RolePrimary)) {
 			t.Errorf("Service %s has the bridge's port: %v", s.Name, has)
 		}
 	}
@@ -118,9 +117,9 @@ func TestBalancedService(t *testing.T) {
 func TestNetworkPolicy(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		policies := find[networkingv1.NetworkPolicy](objects(t, cfg))
-		want := 1
+		want, ports := 1, len(cfg.Listeners)
 		if cfg.Deploy.Profile == config.ProfileHA {
-			want = 2
+			want, ports = 2, 2*ports
 		}
 		if len(policies) != want {
 			t.Fatalf("%d policies", len(policies))
@@ -128,12 +127,12 @@ func TestNetworkPolicy(t *testing.T) {
 		rules := policies[0].Spec.Ingress
 		clients := rules[0]
 		fromNamespace := len(clients.From) == 1 && clients.From[0].PodSelector != nil && clients.From[0].NamespaceSelector == nil
-		if len(clients.Ports) != len(cfg.Listeners) || fromNamespace != cfg.Deploy.Routed() || !fromNamespace && clients.From != nil {
+		if len(clients.Ports) != ports || fromNamespace != cfg.Deploy.Routed() || !fromNamespace && clients.From != nil {
 			t.Errorf("for clients: %+v", clients)
 		}
 		rest := rules[1:]
 		if tls, ok := cfg.Listener(true); ok && cfg.Deploy.Routed() && cfg.TLS.Source != config.SourceServiceCA {
-			if len(rest) == 0 || rest[0].Ports[0].Port.IntValue() != tls.Port || len(rest[0].From) != 2 || rest[0].From[0].NamespaceSelector == nil {
+			if len(rest) == 0 || rest[0].Ports[0].Port.IntValue() != tls.Port || len(rest[0].Ports) != want || len(rest[0].From) != 2 || rest[0].From[0].NamespaceSelector == nil {
 				t.Fatalf("for the router: %+v", rest)
 			}
 			rest = rest[1:]

@@ -104,17 +104,23 @@ func (d objects) pairServices() []Object {
 	all := []Object{clients}
 	for _, role := range []string{config.RolePrimary, config.RoleSecondary} {
 		one := d.as(role)
-		s := one.service(d.cfg.Broker(role), one.listeners())
-		if l, ok := d.cfg.Listener(false); ok {
-			for i, p := range s.Spec.Ports {
-				if p.Name == l.Name {
-					s.Spec.Ports[i].Port = int32(brokerPort(role))
-				}
-			}
-		}
-		all = append(all, s, one.guardService())
+		all = append(all, one.brokerService(), one.guardService())
 	}
 	return all
+}
+
+// brokerService leads to one broker for good, by its direct listeners.
+func (d objects) brokerService() *corev1.Service {
+	s := d.service(d.cfg.Broker(d.role), d.cfg.Listeners)
+	plain, _ := d.cfg.Listener(false)
+	for i, l := range d.cfg.Direct() {
+		port := &s.Spec.Ports[i]
+		port.TargetPort = intstr.FromString(l.Name)
+		if port.Name == plain.Name {
+			port.Port = int32(brokerPort(d.role))
+		}
+	}
+	return s
 }
 
 // guardService leads to the pod of one broker whatever its state: agents find

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/podman"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 	"github.com/mosqbuild/mosqbuild/testing/podmantest"
 )
 
@@ -40,7 +41,7 @@ func TestRun(t *testing.T) {
 	e.Setenv(t)
 	o := podman.Options{
 		Image: e.EchoImage(t, "1883", "8883"), Name: "broker", User: "30123",
-		Ports: []podman.Port{{Host: freePort(t), Container: 1883}, {Host: freePort(t), Container: 8883}},
+		Ports: []podman.Port{{Host: need.Port(t), Container: 1883}, {Host: need.Port(t), Container: 8883}},
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -104,7 +105,7 @@ func TestRunEndsByItself(t *testing.T) {
 func TestStart(t *testing.T) {
 	e := podmantest.New(t)
 	e.Setenv(t)
-	o := podman.Options{Image: e.EchoImage(t, "1883"), Name: "broker", User: "30123", Ports: []podman.Port{{Host: freePort(t), Container: 1883}}}
+	o := podman.Options{Image: e.EchoImage(t, "1883"), Name: "broker", User: "30123", Ports: []podman.Port{{Host: need.Port(t), Container: 1883}}}
 	id, err := podman.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -176,14 +177,4 @@ func ask(t *testing.T, port int) string {
 		}
 	}
 	return ""
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", podman.Loopback+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

@@ -50,7 +50,7 @@ func startBroker(t *testing.T, o brokerOptions) *broker {
 		need.Unmet(t, "mosquitto is not installed")
 	}
 	dir := t.TempDir()
-	b := &broker{port: freePort(t), tlsPort: freePort(t)}
+	b := &broker{port: need.Port(t), tlsPort: need.Port(t)}
 	b.ca = writeCerts(t, dir, o.certName)
 	if out, err := exec.Command("mosquitto_passwd", "-b", "-c", filepath.Join(dir, "passwd"), user, password).CombinedOutput(); err != nil {
 		t.Fatalf("mosquitto_passwd: %v\n%s", err, out)
@@ -107,16 +107,6 @@ func listening(port int) bool {
 	}
 	conn.Close()
 	return true
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // writeCerts makes a CA and a certificate for name, and returns the CA's.

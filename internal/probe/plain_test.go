@@ -29,7 +29,7 @@ type plainBroker struct {
 // MOSQBUILD_MOSQUITTO, else the installed one.
 func startPlain(t *testing.T, conf string) *plainBroker {
 	t.Helper()
-	b := &plainBroker{t: t, port: freePort(t), path: os.Getenv("MOSQBUILD_MOSQUITTO")}
+	b := &plainBroker{t: t, port: need.Port(t), path: os.Getenv("MOSQBUILD_MOSQUITTO")}
 	if b.path == "" {
 		var err error
 		if b.path, err = exec.LookPath("mosquitto"); err != nil {

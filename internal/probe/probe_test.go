@@ -149,7 +149,7 @@ func TestForbiddenTopics(t *testing.T) {
 }
 
 func TestNotListening(t *testing.T) {
-	o := probe.Options{Port: freePort(t), TLSPort: freePort(t), Username: user, Timeout: 20 * time.Second}
+	o := probe.Options{Port: need.Port(t), TLSPort: need.Port(t), Username: user, Timeout: 20 * time.Second}
 	start := time.Now()
 	for name, c := range index(t, probe.Run(t.Context(), o)) {
 		if c.OK || !c.Skipped && !strings.Contains(c.Detail, "connection refused") {
@@ -226,7 +226,7 @@ func TestWait(t *testing.T) {
 	}
 	ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	err := probe.Wait(ctx, probe.Options{Port: freePort(t)})
+	err := probe.Wait(ctx, probe.Options{Port: need.Port(t)})
 	if err == nil || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("nobody listens, and the error is: %v", err)
 	}

@@ -90,12 +90,7 @@ func localPackages(t testing.TB) string {
 // freePort returns a port that nothing listened on a moment ago.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+	return fmt.Sprint(need.Port(t))
 }
 
 // start runs a program until the test ends; its output goes to the file
