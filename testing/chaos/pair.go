@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -28,6 +29,8 @@ type pod struct {
 	cluster.Pod
 	name, ip string
 	ready    bool
+	// backingOff says that a container has ended so often that it has to wait.
+	backingOff bool
 }
 
 // state is what the API says of a pair.
@@ -197,5 +200,8 @@ func toPod(p corev1.Pod) pod {
 			out.ready = c.Status == corev1.ConditionTrue
 		}
 	}
+	out.backingOff = slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
+		return c.State.Waiting != nil && c.State.Waiting.Reason == "CrashLoopBackOff"
+	})
 	return out
 }

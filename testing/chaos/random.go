@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -18,6 +19,9 @@ type harm struct {
 	name string
 	do   func(context.Context, *stage, state) (wound, error)
 }
+
+// killAPI is the harm after which nodes hear late of what has changed.
+const killAPI = "kill the API server"
 
 // between draws a time.
 func (s *stage) between(least, most time.Duration) time.Duration {
@@ -65,7 +69,7 @@ var harms = []harm{
 			lasts: s.between(time.Second, 15*time.Second),
 		}, s.Lose(ctx, node, percent)
 	}},
-	{"kill the API server", func(ctx context.Context, s *stage, now state) (wound, error) {
+	{killAPI, func(ctx context.Context, s *stage, now state) (wound, error) {
 		w, err := withoutAPI(ctx, s, now, 0)
 		w.lasts = s.between(0, 10*time.Second)
 		return w, err
@@ -79,6 +83,9 @@ var harms = []harm{
 
 // chance does one to three harms, some at once, heals, and checks.
 func (s *stage) chance(ctx context.Context) (figures, error) {
+	if err := s.relieve(ctx); err != nil {
+		return figures{}, err
+	}
 	now, err := s.settled(ctx, readyLimit)
 	if err != nil {
 		return figures{fault: err.Error()}, nil
@@ -126,13 +133,42 @@ func (s *stage) chance(ctx context.Context) (figures, error) {
 	if !s.served(ctx, servedLimit) {
 		broken = "clients aren't served again"
 	}
+	if err := s.relieve(ctx); err != nil {
+		counter.stop()
+		return figures{}, err
+	}
 	// Both brokers may have been hit, and then nobody has what was retained.
-	return s.conclude(ctx, fault{name: strings.Join(names, ", "), switches: 1 << 20, forgets: true}, began, at, counter, broken), ctx.Err()
+	got := s.conclude(ctx, fault{name: strings.Join(names, ", "), switches: 1 << 20, forgets: true}, began, at, counter, broken)
+	if slices.Contains(names, killAPI) && len(got.strays) > 0 {
+		s.say("  led to the standby by nodes that heard late: %q", got.strays)
+		got.strays, got.late = nil, got.strays
+	}
+	return got, ctx.Err()
+}
+
+// relieve replaces pods that were killed so often that Kubernetes lets them wait
+// for minutes, as a person would who knows why.
+func (s *stage) relieve(ctx context.Context) error {
+	now, err := s.state(ctx)
+	if err != nil {
+		return nil // the API server is on its way back
+	}
+	for _, p := range slices.AppendSeq(slices.Clone(now.controllers), maps.Values(now.brokers)) {
+		if !p.backingOff {
+			continue
+		}
+		s.say("  %s waits to be started again: it is replaced", p.name)
+		if err := s.deletePod(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // chances goes on for a time and returns the one row.
 func (s *stage) chances(ctx context.Context, d time.Duration) (row, error) {
 	r := row{fault: fault{name: fmt.Sprintf("random faults for %s, one to three at once", d)}}
+	broken := false // the pair, after the run before
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		f, err := s.chance(ctx)
 		if err != nil {
@@ -140,9 +176,10 @@ func (s *stage) chances(ctx context.Context, d time.Duration) (row, error) {
 		}
 		s.report(f)
 		r.runs = append(r.runs, f)
-		if f.fault != "" {
+		if f.fault != "" && broken {
 			break // what comes after says nothing
 		}
+		broken = f.fault != ""
 	}
 	return r, nil
 }

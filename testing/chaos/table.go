@@ -121,7 +121,7 @@ func printRows(w io.Writer, rows []row) {
 }
 
 // strayed counts a run after which clients were served by the standby.
-func strayed(f figures) int { return min(1, len(f.strays)) }
+func strayed(f figures) int { return min(1, len(f.strays)+len(f.late)) }
 
 // spread is median / 95th percentile / longest.
 func spread(sorted []time.Duration) string {
