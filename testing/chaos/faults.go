@@ -140,6 +140,7 @@ func (s *stage) lead(ctx context.Context, now state, wanted func(leader, broker 
 }
 
 func withoutAPI(ctx context.Context, s *stage, _ state, _ int) (wound, error) {
+	s.deaf = true
 	return wound{heal: s.StartAPI, lasts: 10 * time.Second}, s.StopAPI(ctx)
 }
 

@@ -86,7 +86,7 @@ func (s *stage) chance(ctx context.Context) (figures, error) {
 	if err := s.relieve(ctx); err != nil {
 		return figures{}, err
 	}
-	now, err := s.settled(ctx, readyLimit)
+	now, err := s.ready(ctx)
 	if err != nil {
 		return figures{fault: err.Error()}, nil
 	}

@@ -27,6 +27,7 @@ type stage struct {
 	away    time.Duration // how long a cable is out, where it is long
 	random  *rand.Rand
 	say     cluster.Progress
+	deaf    bool // nodes may not have heard of the API server's return
 	log     *journal
 	ledger  ledger
 	clients *player
@@ -113,6 +114,18 @@ func (s *stage) pin(ctx context.Context, at pod) error {
 }
 
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
+
+// ready waits until nodes and pair are ready for the next fault, which a node that
+// hasn't heard of the API server's return would add to.
+func (s *stage) ready(ctx context.Context) (state, error) {
+	if s.deaf {
+		if err := s.Heard(ctx); err != nil {
+			return state{}, err
+		}
+		s.deaf = false
+	}
+	return s.settled(ctx, readyLimit)
+}
 
 // settled waits until the pair is ready for the next fault.
 func (s *stage) settled(ctx context.Context, limit time.Duration) (state, error) {

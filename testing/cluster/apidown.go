@@ -49,6 +49,31 @@ func (c *Cluster) StartAPI(ctx context.Context) error {
 	return c.ready(ctx)
 }
 
+// Heard waits until what the API server says now is in the rules of every node.
+// After one that was away, a node's kube-proxy asks it again up to half a minute
+// late, and until then leads clients as before.
+func (c *Cluster) Heard(ctx context.Context) (err error) {
+	service := []string{"service", "heard", "--namespace", "default"}
+	address, err := c.Kubectl(ctx, "", append([]string{"create", service[0], "clusterip", "--tcp=1", "-o", "jsonpath={.spec.clusterIP}"}, service[1:]...)...)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_, gone := c.Kubectl(context.WithoutCancel(ctx), "", append([]string{"delete"}, service...)...)
+		err = errors.Join(err, gone)
+	}()
+	for _, node := range c.Nodes {
+		err := c.poll(ctx, node+" to hear of a new Service", func() (bool, error) {
+			rules, err := output(c.Command(ctx, node, "nft", "list", "table", "ip", "kube-proxy"))
+			return strings.Contains(rules, " "+address+" "), err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // children are the processes that p, which entered a place for the sake of
 // them, has started there.
 func children(p machine.Process) []int {

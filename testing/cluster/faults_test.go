@@ -183,6 +183,10 @@ func TestStopAPI(t *testing.T) {
 	}
 	t.Logf("back after %s", time.Since(began).Round(10*time.Millisecond))
 	kubectl(t, c, "get", "pod", "idle", "--namespace", "stop-api")
+	if err := c.Heard(t.Context()); err != nil {
+		t.Error(err)
+	}
+	t.Logf("every node has heard of it after %s", time.Since(began).Round(10*time.Millisecond))
 }
 
 // A node that lost its power comes back with its disk and its pods.
