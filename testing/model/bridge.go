@@ -16,6 +16,7 @@ type link struct {
 	active  string  // as the secondary's guard had it
 	cutAt   time.Duration
 	patient time.Duration // for how long a cut goes unnoticed
+	hungAt  time.Duration // since when an end hangs
 }
 
 // bridge has the secondary's broker connect again and again.
@@ -136,13 +137,13 @@ func (l *link) next(to int) {
 	l.w.at(l.w.now+delay, func() {
 		switch {
 		case l.w.link != l:
-		case net.blocked(1-to, to):
+		case net.blocked(1-to, to), l.runs[to].up && l.runs[to].hung: // it waits in the kernel
 			l.w.at(l.w.now+20*time.Millisecond, func() { l.next(to) })
 		case len(l.queue[to]) == 0:
 			l.busy[to] = false
 			l.settle()
 		default:
-			if r := l.runs[to]; r.up && !r.hung {
+			if r := l.runs[to]; r.up {
 				r.apply(l.w, l.queue[to][0], true)
 			}
 			l.queue[to] = l.queue[to][1:]
@@ -173,14 +174,24 @@ func (l *link) settle() {
 	}
 }
 
-// watch closes a link that has been cut for as long as the gate's socket waits
-// for an acknowledgement, or that the bridge's keepalive gives up.
+// watch closes a link that has been cut for as long as the gate's socket waits for
+// an acknowledgement, or that the bridge's keepalive gives up, or one end of which
+// hung for longer than half as long again as that.
 func (l *link) watch() {
 	w, net := l.w, &l.w.net
 	if w.link != l {
 		return
 	}
 	w.at(w.now+100*time.Millisecond, l.watch)
+	switch hung := l.runs[0].hung || l.runs[1].hung; {
+	case hung && l.hungAt == 0:
+		l.hungAt = w.now
+	case !hung && l.hungAt > 0 && w.now-l.hungAt > 7500*time.Millisecond:
+		l.close() // by the end that heard no ping, which the other one learns now
+		return
+	case !hung:
+		l.hungAt = 0
+	}
 	switch {
 	case !net.blocked(0, 1) && !net.blocked(1, 0):
 		l.cutAt = 0
