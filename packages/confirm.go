@@ -30,8 +30,9 @@ func (l *Lock) Confirm(ctx context.Context, names []string, o Options) (*Lock, e
 func (l *Lock) compare(ctx context.Context, names []string, o Options) (*Lock, []index, error) {
 	if l == nil {
 		var d differences
-		d.add("platform %q isn't locked", platformPrefix+o.Architecture())
-		return nil, nil, d.refuse(hintConfigured)
+		p := platformPrefix + o.Architecture()
+		d.add("platform %q isn't locked", p)
+		return nil, nil, d.refuse("lock it beside the others: mosqbuild image lock --platform " + p)
 	}
 	places, err := o.places()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -30,6 +31,18 @@ type retryError struct {
 func (e *retryError) Error() string { return e.err.Error() }
 
 func (e *retryError) Unwrap() error { return e.err }
+
+// statusError is an answer that isn't the file. 404 is an fs.ErrNotExist.
+type statusError struct {
+	status string
+	code   int
+}
+
+func (e statusError) Error() string { return fmt.Sprintf("the server answered %q", e.status) }
+
+func (e statusError) Is(target error) bool {
+	return target == fs.ErrNotExist && e.code == http.StatusNotFound
+}
 
 // fetch gets a file, trying again where that may help. Where had is what came
 // before, the server may say that it hasn't changed.
@@ -80,7 +93,7 @@ func (r repository) get(ctx context.Context, u string, limit int64, had *answer)
 		return answer{unchanged: true}, nil
 	}
 	if resp.StatusCode != http.StatusOK {
-		err := fmt.Errorf("the server answered %q", resp.Status)
+		err := statusError{resp.Status, resp.StatusCode}
 		if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
 			return answer{}, &retryError{err, retryafter.Of(resp.Header, time.Now())}
 		}

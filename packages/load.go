@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 
-	"chainguard.dev/apko/pkg/apk/apk"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -42,7 +41,7 @@ func Load(ctx context.Context, l *Lock, o Options) (*Tree, error) {
 			return nil, err
 		}
 	}
-	if err := out.addDatabase(l, apk.ArchToAPK(l.Arch), all); err != nil {
+	if err := out.addDatabase(l, apkArch(l.Arch), all); err != nil {
 		return nil, err
 	}
 	return out.tree(), nil
@@ -96,7 +95,7 @@ func (l *Lock) fetch(ctx context.Context, i int, o Options, ring keyring) (fetch
 }
 
 // fileOf is the package's file in its repository.
-func (l *Lock) fileOf(p Package) string { return apk.ArchToAPK(l.Arch) + "/" + p.fileName() }
+func (l *Lock) fileOf(p Package) string { return apkArch(l.Arch) + "/" + p.fileName() }
 
 // load unpacks the package.
 func (f fetched) load() (*loaded, error) {

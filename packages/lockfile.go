@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"chainguard.dev/apko/pkg/apk/apk"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mosqbuild/mosqbuild/config"
@@ -44,7 +43,7 @@ func (ls Locks) With(l *Lock) Locks {
 const lockVersion = 1
 
 // platformPrefix is before Go's name of the architecture in a lock file.
-const platformPrefix = "linux/"
+const platformPrefix = config.PlatformPrefix
 
 type lockFile struct {
 	Version   int              `yaml:"version"`
@@ -90,7 +89,7 @@ type lockedPackage struct {
 
 // url is where the package lies in a repository with that base.
 func (p lockedPackage) url(base, arch string) string {
-	return base + "/" + apk.ArchToAPK(arch) + "/" + Package{Name: p.Name, Version: p.Version}.fileName()
+	return base + "/" + apkArch(arch) + "/" + Package{Name: p.Name, Version: p.Version}.fileName()
 }
 
 // Encode returns the lock file for the folder dir, to which folders of

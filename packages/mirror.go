@@ -14,7 +14,6 @@ import (
 	"regexp"
 	"sync"
 
-	"chainguard.dev/apko/pkg/apk/apk"
 	"golang.org/x/sys/unix"
 
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
@@ -114,7 +113,7 @@ func (w *mirrorWriter) platform(ctx context.Context, l *Lock, o Options) (*Lock,
 	folders := map[string]string{}
 	for i, name := range folderNames(l.Repositories) {
 		folders[l.Repositories[i].Repository] = filepath.Join(w.to, name)
-		if err := os.MkdirAll(filepath.Join(w.to, name, apk.ArchToAPK(l.Arch)), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(w.to, name, apkArch(l.Arch)), 0o755); err != nil {
 			return nil, fmt.Errorf("making mirror %q: %w", w.to, err)
 		}
 	}
@@ -186,7 +185,7 @@ func (w *mirrorWriter) index(i index, l *Lock, folder string) (Index, error) {
 		copied.Key, copied.SHA256 = w.key.Name, hexSum(file)
 	}
 	w.done.Bytes += int64(len(file))
-	return copied, atomicfile.Write(filepath.Join(folder, apk.ArchToAPK(l.Arch), indexFile), file, 0o644)
+	return copied, atomicfile.Write(filepath.Join(folder, apkArch(l.Arch), indexFile), file, 0o644)
 }
 
 // finish writes the keys and, last, the lock.

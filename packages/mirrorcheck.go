@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"chainguard.dev/apko/pkg/apk/apk"
-
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
 
@@ -45,7 +43,7 @@ func CheckMirror(ctx context.Context, dir string, o Options) ([]FileCheck, error
 		found := make([]FileCheck, len(l.Packages))
 		err := l.each(ctx, func(_ context.Context, i int) error {
 			p := l.Packages[i]
-			found[i] = m.outcome(filepath.Join(p.Repository, l.fileOf(p)), p.check(filepath.Join(p.Repository, l.fileOf(p)), apk.ArchToAPK(l.Arch), ring))
+			found[i] = m.outcome(filepath.Join(p.Repository, l.fileOf(p)), p.check(filepath.Join(p.Repository, l.fileOf(p)), apkArch(l.Arch), ring))
 			return nil
 		})
 		if err != nil {
@@ -69,7 +67,7 @@ func (m *mirror) outcome(path string, err error) FileCheck {
 
 // checkIndex verifies an index, and that it lists what the lock has of it.
 func (m *mirror) checkIndex(ctx context.Context, l *Lock, r Index, o Options, ring keyring) FileCheck {
-	arch := apk.ArchToAPK(l.Arch)
+	arch := apkArch(l.Arch)
 	path := filepath.Join(r.Repository, arch, indexFile)
 	from, err := o.repository(r.Repository)
 	if err != nil {

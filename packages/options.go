@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"chainguard.dev/apko/pkg/apk/apk"
+
+	"github.com/mosqbuild/mosqbuild/config"
 )
 
 // Options says where packages come from and whom to trust. The zero value
@@ -15,7 +17,8 @@ type Options struct {
 	Repositories []string
 	// Keys are public RSA keys as PEM by file name, trusted besides Alpine's own.
 	Keys map[string][]byte
-	// Arch is Go's name of the architecture, "amd64" unless set.
+	// Arch is Go's name of the architecture, with the variant of a 32-bit ARM:
+	// "arm64", "arm/v7". Default: "amd64".
 	Arch string
 	// Cache is a folder in which fetched packages are kept by checksum, and
 	// indexes with the tag that their server gives them, by which it is asked
@@ -28,6 +31,16 @@ type Options struct {
 }
 
 // Architecture returns Arch, or its default.
-func (o Options) Architecture() string { return cmp.Or(o.Arch, "amd64") }
+func (o Options) Architecture() string { return cmp.Or(o.Arch, config.DefaultArch) }
 
-func (o Options) apkArch() string { return apk.ArchToAPK(o.Architecture()) }
+func (o Options) apkArch() string { return apkArch(o.Architecture()) }
+
+// apkArch turns Go's name of an architecture into apk's. apko's package of types
+// knows LoongArch as well, and brings a Git client along; its resolver, which we
+// have, doesn't.
+func apkArch(arch string) string {
+	if arch == "loong64" {
+		return "loongarch64"
+	}
+	return apk.ArchToAPK(arch)
+}

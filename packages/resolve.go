@@ -2,13 +2,16 @@ package packages
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
 	"chainguard.dev/apko/pkg/apk/apk"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
 
@@ -74,6 +77,9 @@ func readIndexes(ctx context.Context, o Options) ([]index, error) {
 		g.Go(func() (err error) {
 			indexes[i], err = readIndex(ctx, r, o.apkArch(), ring)
 			indexes[i].Origin = at.origin
+			if errors.Is(err, fs.ErrNotExist) && o.Architecture() != config.DefaultArch {
+				err = fault.Hint(err, "the repository may have nothing for %s: leave that platform out, or name one that has it: --repository URL|FOLDER", platformPrefix+o.Architecture())
+			}
 			return err
 		})
 	}
