@@ -32,7 +32,8 @@ const kindProgram = "program"
 type AgentSpec struct {
 	// Program is required; see ReadProgram.
 	Program Program
-	// Arch is Go's name of the architecture. Default: "amd64".
+	// Arch is Go's name of the architecture, with the variant of a 32-bit ARM.
+	// Default: "amd64".
 	Arch string
 	// Name is the image's title. Default: "mosquitto-agent".
 	Name string
@@ -93,9 +94,11 @@ func (s AgentSpec) configFile() *v1.ConfigFile {
 		l[ociPrefix+"revision"] = s.Revision
 	}
 	maps.Copy(l, s.Labels)
+	platform := platformOf(s.Arch)
 	return &v1.ConfigFile{
-		Architecture: s.Arch,
-		OS:           "linux",
+		Architecture: platform.Architecture,
+		Variant:      platform.Variant,
+		OS:           platform.OS,
 		Created:      v1.Time{Time: s.Created},
 		Config: v1.Config{
 			User:       strconv.Itoa(config.UID) + ":" + strconv.Itoa(config.GID),

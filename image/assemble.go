@@ -188,20 +188,37 @@ func HasDefaults(img Image) (bool, error) {
 
 func isDefaults(d v1.Descriptor) bool { return d.Annotations[layerAnnotation] == kindDefaults }
 
-// Size returns what img takes in a registry, in bytes: layers, config and
-// manifest.
-func Size(img Image) (int64, error) {
-	m, err := img.Manifest()
+// Size returns what a takes in a registry, in bytes: layers, configs and
+// manifests, what images share counted once.
+func Size(a Artifact) (int64, error) {
+	sizes := map[v1.Hash]int64{}
+	if _, several := a.(Index); several {
+		n, err := a.Size()
+		if err != nil {
+			return 0, fmt.Errorf("reading the index: %w", err)
+		}
+		sizes[v1.Hash{}] = n
+	}
+	images, err := imagesOf(a)
 	if err != nil {
-		return 0, fmt.Errorf("reading the manifest: %w", err)
+		return 0, err
 	}
-	n, err := img.Size()
-	if err != nil {
-		return 0, fmt.Errorf("reading the manifest: %w", err)
+	for _, img := range images {
+		m, err := img.Manifest()
+		if err != nil {
+			return 0, fmt.Errorf("reading the manifest: %w", err)
+		}
+		own, err := partial.Descriptor(img)
+		if err != nil {
+			return 0, fmt.Errorf("reading the manifest: %w", err)
+		}
+		for _, d := range append([]v1.Descriptor{*own, m.Config}, m.Layers...) {
+			sizes[d.Digest] = d.Size
+		}
 	}
-	n += m.Config.Size
-	for _, l := range m.Layers {
-		n += l.Size
+	total := int64(0)
+	for _, n := range sizes {
+		total += n
 	}
-	return n, nil
+	return total, nil
 }

@@ -27,17 +27,41 @@ const sbomType = "application/spdx+json"
 // maxSBOM bounds a list of contents: that of 10,000 packages is smaller.
 const maxSBOM = 16 << 20
 
-// attach pushes the list of contents that is in img as an artifact that refers
-// to it, and returns its digest. Where the registry has no list of referrers,
-// the library keeps one under the tag sha256-DIGEST:
-// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema.
+// attach pushes the list of contents of every image in a, and that of an index
+// itself, as artifacts that refer to them, and returns the digest of a's own.
 // An image without such a list, and a registry that takes no artifacts, give "".
-func attach(to name.Repository, img Image, opts []remote.Option) (string, error) {
-	data, err := sbomOf(img)
-	if err != nil || data == nil {
+func attach(to name.Repository, a Artifact, opts []remote.Option) (string, error) {
+	images, err := imagesOf(a)
+	if err != nil {
 		return "", err
 	}
-	a, err := artifact(data, img)
+	lists := make([][]byte, len(images))
+	attached := ""
+	for i, img := range images {
+		if lists[i], err = sbomOf(img); err != nil || lists[i] == nil {
+			return "", err
+		}
+		if attached, err = attachTo(to, img, lists[i], opts); err != nil || attached == "" {
+			return "", err
+		}
+	}
+	index, several := a.(Index)
+	if !several {
+		return attached, nil
+	}
+	list, err := indexSBOM(index, images, lists)
+	if err != nil {
+		return "", err
+	}
+	return attachTo(to, index, list, opts)
+}
+
+// attachTo pushes a list of contents as an artifact that refers to a. Where the
+// registry has no list of referrers, the library keeps one under the tag
+// sha256-DIGEST:
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema.
+func attachTo(to name.Repository, subject Artifact, data []byte, opts []remote.Option) (string, error) {
+	a, err := artifact(data, subject)
 	if err != nil {
 		return "", err
 	}
@@ -52,10 +76,10 @@ func attach(to name.Repository, img Image, opts []remote.Option) (string, error)
 	return digest.String(), err
 }
 
-// artifact is a manifest of the one blob data whose subject is img. Its config
+// artifact is a manifest of the one blob data whose subject is of. Its config
 // has the artifact's type too: what knows no artifactType takes it from there.
-func artifact(data []byte, img Image) (Image, error) {
-	subject, err := partial.Descriptor(img)
+func artifact(data []byte, of Artifact) (Image, error) {
+	subject, err := partial.Descriptor(of)
 	if err != nil {
 		return nil, fmt.Errorf("describing the image: %w", err)
 	}

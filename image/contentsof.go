@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -23,7 +24,7 @@ const (
 	ownAnnotation = "dev.mosqbuild.image"
 )
 
-// contents is an image as an OCI layout holds it, in a folder or in a tar:
+// contents is an image or an index as an OCI layout holds it, in a folder or in a tar:
 // https://github.com/opencontainers/image-spec/blob/main/image-layout.md.
 type contents struct {
 	index []byte
@@ -38,43 +39,78 @@ type blob struct {
 	file   string // in the cache, checked by this process; else ""
 }
 
-func contentsOf(img Image, ref string) (contents, error) {
-	manifest, err := img.RawManifest()
+func contentsOf(a Artifact, ref string) (contents, error) {
+	manifest, err := a.RawManifest()
 	if err != nil {
 		return contents{}, fmt.Errorf("reading the manifest: %w", err)
 	}
-	m, err := img.Manifest()
+	mediaType, err := a.MediaType()
 	if err != nil {
 		return contents{}, fmt.Errorf("reading the manifest: %w", err)
-	}
-	cf, err := img.RawConfigFile()
-	if err != nil {
-		return contents{}, fmt.Errorf("reading the config: %w", err)
-	}
-	layers, err := img.Layers()
-	if err != nil {
-		return contents{}, fmt.Errorf("reading the layers: %w", err)
 	}
 	digest, size, err := v1.SHA256(bytes.NewReader(manifest))
 	if err != nil {
 		return contents{}, err
 	}
-	c := contents{mode: publicMode, blobs: []blob{memoryBlob(digest, manifest), memoryBlob(m.Config.Digest, cf)}}
+	c := contents{mode: publicMode}
+	c.add(memoryBlob(digest, manifest))
+	images, err := imagesOf(a)
+	if err != nil {
+		return contents{}, err
+	}
+	for _, img := range images {
+		if err := c.addImage(img); err != nil {
+			return contents{}, err
+		}
+	}
+	c.index, err = json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{{
+		MediaType: mediaType, Digest: digest, Size: size,
+		Annotations: map[string]string{refAnnotation: ref, ownAnnotation: "true"},
+	}}})
+	return c, err
+}
+
+// add adds a blob that isn't there yet: images of an index may share some.
+func (c *contents) add(b blob) {
+	if !slices.ContainsFunc(c.blobs, func(o blob) bool { return o.digest == b.digest }) {
+		c.blobs = append(c.blobs, b)
+	}
+}
+
+func (c *contents) addImage(img Image) error {
+	manifest, err := img.RawManifest()
+	if err != nil {
+		return fmt.Errorf("reading the manifest: %w", err)
+	}
+	m, err := img.Manifest()
+	if err != nil {
+		return fmt.Errorf("reading the manifest: %w", err)
+	}
+	cf, err := img.RawConfigFile()
+	if err != nil {
+		return fmt.Errorf("reading the config: %w", err)
+	}
+	layers, err := img.Layers()
+	if err != nil {
+		return fmt.Errorf("reading the layers: %w", err)
+	}
+	digest, _, err := v1.SHA256(bytes.NewReader(manifest))
+	if err != nil {
+		return err
+	}
+	c.add(memoryBlob(digest, manifest))
+	c.add(memoryBlob(m.Config.Digest, cf))
 	for i, l := range layers {
 		b := blob{digest: m.Layers[i].Digest, size: m.Layers[i].Size, open: l.Compressed}
 		if own, ok := l.(*layer); ok {
 			b.file = own.file
 		}
-		c.blobs = append(c.blobs, b)
+		c.add(b)
 		if isDefaults(m.Layers[i]) {
 			c.mode = secretMode
 		}
 	}
-	c.index, err = json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{{
-		MediaType: m.MediaType, Digest: digest, Size: size,
-		Annotations: map[string]string{refAnnotation: ref, ownAnnotation: "true"},
-	}}})
-	return c, err
+	return nil
 }
 
 func memoryBlob(digest v1.Hash, data []byte) blob {

@@ -3,6 +3,9 @@
 // archive, podman or a registry. The same inputs give the same digest whatever
 // the folder, umask, time zone, locale or user.
 //
+// For several platforms there is an image each, which Join makes an index of;
+// an Artifact is either.
+//
 // An image has up to three layers: packages; rendered files; and defaults,
 // the test credentials, which WithoutDefaults takes off and Push leaves out
 // unless the registry is on loopback. No other layer may hold a private key.

@@ -19,9 +19,11 @@ const ociPrefix = "org.opencontainers.image."
 
 // configFile returns the image's config but for layers and history.
 func configFile(s Spec) *v1.ConfigFile {
+	platform := platformOf(s.Lock.Arch)
 	return &v1.ConfigFile{
-		Architecture: architecture(s.Lock.Arch),
-		OS:           "linux",
+		Architecture: platform.Architecture,
+		Variant:      platform.Variant,
+		OS:           platform.OS,
 		Created:      v1.Time{Time: s.Created},
 		Config: v1.Config{
 			User:         strconv.Itoa(config.UID) + ":" + strconv.Itoa(config.GID),
@@ -34,17 +36,6 @@ func configFile(s Spec) *v1.ConfigFile {
 			Labels:       labels(s),
 		},
 	}
-}
-
-// architecture turns apk's names into Go's, which images use.
-func architecture(arch string) string {
-	switch arch {
-	case "", "x86_64":
-		return "amd64"
-	case "aarch64":
-		return "arm64"
-	}
-	return arch
 }
 
 // labels returns the OCI labels and those that Red Hat's certification asks

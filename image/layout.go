@@ -18,32 +18,79 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
 
-// Open returns the image in the OCI layout in dir, its manifest and config
-// checked; layers are read when needed and checked when written or pushed. The
-// error is fs.ErrNotExist where there is no layout.
+// Open returns what OpenArtifact does, and of an index the image that Choose
+// gives.
 func Open(dir string) (Image, error) {
-	img, err := open(dir)
+	a, err := OpenArtifact(dir)
+	if err != nil {
+		return nil, err
+	}
+	return Choose(a, "")
+}
+
+// OpenArtifact returns the image or index in the OCI layout in dir, its
+// manifests and configs checked; layers are read when needed and checked when
+// written or pushed. The error is fs.ErrNotExist where there is no layout.
+func OpenArtifact(dir string) (Artifact, error) {
+	a, err := open(dir)
 	if err != nil {
 		err = fmt.Errorf("opening the image in %q: %w", dir, err)
 		return nil, fault.Hint(err, "run: mosqbuild image build")
 	}
-	return img, nil
+	return a, nil
 }
 
-func open(dir string) (Image, error) {
+func open(dir string) (Artifact, error) {
 	path, err := layout.FromPath(dir)
 	if err != nil {
 		return nil, err
 	}
-	index, err := readIndex(dir)
+	top, err := readIndex(dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(index.Manifests) != 1 {
-		return nil, fmt.Errorf("the layout holds %d images, not one", len(index.Manifests))
+	if len(top.Manifests) != 1 {
+		return nil, fmt.Errorf("the layout holds %d images, not one", len(top.Manifests))
 	}
-	digest := index.Manifests[0].Digest
-	img, err := path.Image(digest)
+	found := top.Manifests[0]
+	if !found.MediaType.IsIndex() {
+		whole, err := path.ImageIndex()
+		if err != nil {
+			return nil, err
+		}
+		return openImage(path, whole, found.Digest)
+	}
+	raw, err := path.Bytes(found.Digest)
+	if err == nil {
+		err = verify(found.Digest, raw)
+	}
+	if err != nil {
+		return nil, err
+	}
+	whole, err := layoutIndex(path, found.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return checked(&index{raw, found.MediaType, func(d v1.Descriptor) (Image, error) { return openImage(path, whole, d.Digest) }})
+}
+
+func layoutIndex(path layout.Path, digest v1.Hash) (Index, error) {
+	top, err := path.ImageIndex()
+	if err != nil {
+		return nil, err
+	}
+	return top.ImageIndex(digest)
+}
+
+// checked returns an index once each of its images could be opened.
+func checked(i *index) (Artifact, error) {
+	_, err := imagesOf(i)
+	return i, err
+}
+
+// openImage opens an image that an index of the layout names.
+func openImage(path layout.Path, in Index, digest v1.Hash) (Image, error) {
+	img, err := in.Image(digest)
 	if err != nil {
 		return nil, err
 	}

@@ -20,11 +20,16 @@ import (
 // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests.
 const maxDocument = 4 << 20
 
-// archived is an image in a tar of an OCI layout. The library reads such
-// layouts in folders alone, and unpacking one would write a copy of it.
+// archive is a tar of an OCI layout. The library reads such layouts in folders
+// alone, and unpacking one would write a copy of it.
+type archive struct {
+	path    string
+	entries map[string]extent // by name
+}
+
+// archived is an image in an archive.
 type archived struct {
-	path     string
-	entries  map[string]extent // by name
+	*archive
 	desc     v1.Descriptor
 	manifest *v1.Manifest
 	raw      []byte
@@ -36,8 +41,8 @@ type extent struct{ offset, size int64 }
 var _ partial.CompressedImageCore = (*archived)(nil)
 
 // openArchive is open for an OCI archive.
-func openArchive(file string) (Image, error) {
-	a := &archived{path: file}
+func openArchive(file string) (Artifact, error) {
+	a := &archive{path: file}
 	if err := a.scan(); err != nil {
 		return nil, err
 	}
@@ -45,26 +50,43 @@ func openArchive(file string) (Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	var index v1.IndexManifest
-	if err := json.Unmarshal(data, &index); err != nil {
+	var top v1.IndexManifest
+	if err := json.Unmarshal(data, &top); err != nil {
 		return nil, fmt.Errorf("reading %q: %w", indexFile, err)
 	}
-	if len(index.Manifests) != 1 || !index.Manifests[0].MediaType.IsImage() {
-		return nil, fmt.Errorf("the archive holds %d images or indexes, not one image", len(index.Manifests))
+	if len(top.Manifests) != 1 {
+		return nil, fmt.Errorf("the archive holds %d images, not one", len(top.Manifests))
 	}
-	a.desc = index.Manifests[0]
-	if a.raw, err = a.blob(a.desc.Digest); err != nil {
+	found := top.Manifests[0]
+	switch {
+	case found.MediaType.IsImage():
+		return a.image(found)
+	case !found.MediaType.IsIndex():
+		return nil, fmt.Errorf("the archive holds %q, and no image", found.MediaType)
+	}
+	raw, err := a.blob(found.Digest)
+	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(a.raw, &a.manifest); err != nil || a.manifest == nil {
+	return checked(&index{raw, found.MediaType, a.image})
+}
+
+// image opens an image of the archive.
+func (a *archive) image(desc v1.Descriptor) (Image, error) {
+	i := &archived{archive: a, desc: desc}
+	var err error
+	if i.raw, err = a.blob(desc.Digest); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(i.raw, &i.manifest); err != nil || i.manifest == nil {
 		return nil, fmt.Errorf("reading the manifest: %w", errors.Join(err, errors.New("it is none")))
 	}
-	return partial.CompressedToImage(a)
+	return partial.CompressedToImage(i)
 }
 
 // scan notes where each file is. A later file of the same name wins, as it
 // would when unpacked.
-func (a *archived) scan() error {
+func (a *archive) scan() error {
 	f, err := os.Open(a.path)
 	if err != nil {
 		return err
@@ -90,7 +112,7 @@ func (a *archived) scan() error {
 	}
 }
 
-func (a *archived) open(name string) (io.ReadCloser, extent, error) {
+func (a *archive) open(name string) (io.ReadCloser, extent, error) {
 	e, ok := a.entries[name]
 	if !ok {
 		return nil, e, fmt.Errorf("the archive holds no %q", name)
@@ -106,7 +128,7 @@ func (a *archived) open(name string) (io.ReadCloser, extent, error) {
 }
 
 // document reads a small file.
-func (a *archived) document(name string) ([]byte, error) {
+func (a *archive) document(name string) ([]byte, error) {
 	r, e, err := a.open(name)
 	if err != nil {
 		return nil, err
@@ -119,7 +141,7 @@ func (a *archived) document(name string) ([]byte, error) {
 }
 
 // blob reads a small blob and checks it.
-func (a *archived) blob(h v1.Hash) ([]byte, error) {
+func (a *archive) blob(h v1.Hash) ([]byte, error) {
 	data, err := a.document(blobName(h))
 	if err != nil {
 		return nil, err

@@ -53,15 +53,34 @@ func (o Output) String() string {
 	return o.Format + ":" + o.Path
 }
 
-// Write writes img to out under ref, such as "localhost/mosquitto:latest". A
+// Check returns a fault.Usage error where what is for those platforms can't be
+// written so: docker-archive and podman hold an image, and no index.
+func (o Output) Check(platforms ...string) error {
+	if len(platforms) < 2 || o.Format != FormatDockerArchive && o.Format != FormatPodman {
+		return nil
+	}
+	err := fmt.Errorf("writing to %q: it takes an image for one platform, and this is for %s", o, strings.Join(platforms, ", "))
+	return fault.With(fault.Usage, fault.Hint(err, "name one of them: --platform %s; or write all: -o oci-archive:FILE", platforms[0]))
+}
+
+// Write writes a to out under ref, such as "localhost/mosquitto:latest". A
 // failure leaves what was there before. Files that hold test credentials are
 // readable by their owner alone.
-func Write(ctx context.Context, img Image, out Output, ref string) error {
+func Write(ctx context.Context, a Artifact, out Output, ref string) error {
 	tag, err := parseReference(ref)
 	if err != nil {
 		return err
 	}
-	c, err := contentsOf(img, tag.Name())
+	if index, several := a.(Index); several {
+		variants, err := Variants(index)
+		if err != nil {
+			return err
+		}
+		if err := out.Check(platformsOf(variants)...); err != nil {
+			return err
+		}
+	}
+	c, err := contentsOf(a, tag.Name())
 	if err != nil {
 		return err
 	}
@@ -72,6 +91,10 @@ func Write(ctx context.Context, img Image, out Output, ref string) error {
 		err = atomicfile.Stream(out.Path, c.mode, func(f *os.File) error { return c.writeArchive(ctx, f) })
 	case FormatDockerArchive:
 		err = atomicfile.Stream(out.Path, c.mode, func(f *os.File) error {
+			img, err := Choose(a, "")
+			if err != nil {
+				return err
+			}
 			return tarball.Write(tag, img, contextWriter{ctx, f})
 		})
 	case FormatPodman:

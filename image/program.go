@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
@@ -23,24 +24,57 @@ type Program struct {
 	modules   []*debug.Module // its own first
 }
 
-// machines are ELF's names of architectures, by Go's.
-var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+// machine is what ELF says of an architecture.
+type machine struct {
+	elf.Machine
+	elf.Class
+	elf.Data
+}
+
+// machines are by Go's names, without the variants of ARM.
+var machines = map[string]machine{
+	"386":     {elf.EM_386, elf.ELFCLASS32, elf.ELFDATA2LSB},
+	"amd64":   {elf.EM_X86_64, elf.ELFCLASS64, elf.ELFDATA2LSB},
+	"arm":     {elf.EM_ARM, elf.ELFCLASS32, elf.ELFDATA2LSB},
+	"arm64":   {elf.EM_AARCH64, elf.ELFCLASS64, elf.ELFDATA2LSB},
+	"loong64": {elf.EM_LOONGARCH, elf.ELFCLASS64, elf.ELFDATA2LSB},
+	"ppc64le": {elf.EM_PPC64, elf.ELFCLASS64, elf.ELFDATA2LSB},
+	"riscv64": {elf.EM_RISCV, elf.ELFCLASS64, elf.ELFDATA2LSB},
+	"s390x":   {elf.EM_S390, elf.ELFCLASS64, elf.ELFDATA2MSB},
+}
 
 // ReadProgram reads the executable in the file path and checks that it runs by
-// itself in an image of arch, Go's name: an ELF executable of that machine that
-// asks for no loader, and so for no library.
+// itself in an image of arch, Go's name with the variant of a 32-bit ARM: an ELF
+// executable of that machine that asks for no loader, and so for no library.
+// Where it is a Go program for ARM, it may be for an older one.
 func ReadProgram(path, arch string) (Program, error) {
-	data, err := os.ReadFile(path)
-	if err == nil {
-		err = checkStatic(data, arch)
-	}
+	p, err := readProgram(path, arch)
 	if err != nil {
 		return Program{}, fmt.Errorf("reading the program %q: %w", path, err)
 	}
+	return p, nil
+}
+
+func readProgram(path, arch string) (Program, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Program{}, err
+	}
+	if err := checkStatic(data, arch); err != nil {
+		return Program{}, unfit(err, arch)
+	}
 	p := Program{Data: data}
-	if info, err := buildinfo.Read(bytes.NewReader(data)); err == nil { // no Go program says nothing
-		p.Version, p.goVersion = info.Main.Version, info.GoVersion
-		p.modules = append([]*debug.Module{&info.Main}, info.Deps...)
+	info, err := buildinfo.Read(bytes.NewReader(data))
+	if err != nil {
+		return p, nil // no Go program says nothing
+	}
+	p.Version, p.goVersion = info.Main.Version, info.GoVersion
+	p.modules = append([]*debug.Module{&info.Main}, info.Deps...)
+	for _, s := range info.Settings {
+		// A digit, and how it does floating point, such as "7,softfloat".
+		if _, variant, _ := strings.Cut(arch, "/"); s.Key == "GOARM" && variant != "" && "v"+s.Value[:min(1, len(s.Value))] > variant {
+			return Program{}, unfit(fmt.Errorf("it is for arm/v%s, not for %s", s.Value, arch), arch)
+		}
 	}
 	return p, nil
 }
@@ -48,22 +82,28 @@ func ReadProgram(path, arch string) (Program, error) {
 func checkStatic(data []byte, arch string) error {
 	f, err := elf.NewFile(bytes.NewReader(data))
 	if err != nil {
-		return notStatic(fmt.Errorf("it is no ELF executable: %w", err))
+		return fmt.Errorf("it is no ELF executable: %w", err)
 	}
-	if want, known := machines[arch]; !known || f.Machine != want || f.Class != elf.ELFCLASS64 {
-		return notStatic(fmt.Errorf("it is for %s, not for %s", f.Machine, arch))
+	name, _, _ := strings.Cut(arch, "/")
+	if is := (machine{f.Machine, f.Class, f.Data}); machines[name] != is {
+		return fmt.Errorf("it is for %s, not for %s", f.Machine, arch)
 	}
 	if f.Type != elf.ET_EXEC && f.Type != elf.ET_DYN {
-		return notStatic(fmt.Errorf("it is no executable, but %s", f.Type))
+		return fmt.Errorf("it is no executable, but %s", f.Type)
 	}
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP {
-			return notStatic(errors.New("it is linked dynamically, and the image has no loader"))
+			return errors.New("it is linked dynamically, and the image has no loader")
 		}
 	}
 	return nil
 }
 
-func notStatic(err error) error {
-	return fault.With(fault.Usage, fault.Hint(err, "build it with: CGO_ENABLED=0 GOOS=linux go build ./cmd/mosqagent"))
+// unfit says how to build what fits.
+func unfit(err error, arch string) error {
+	goarch, variant, _ := strings.Cut(arch, "/")
+	if variant != "" {
+		goarch += " GOARM=" + strings.TrimPrefix(variant, "v")
+	}
+	return fault.With(fault.Usage, fault.Hint(err, "build it with: CGO_ENABLED=0 GOOS=linux GOARCH=%s go build ./cmd/mosqagent", goarch))
 }

@@ -58,12 +58,13 @@ type Pushed struct {
 
 // Push uploads what the registry lacks of img: the list of its contents, as an
 // artifact that refers to it, then blobs, then the manifest under the tag, so
-// that a failure leaves no tag behind. The layer of test
+// that a failure leaves no tag behind. Of an index each image has such a list,
+// and the index another, and the images come by digest. The layer of test
 // credentials is left out unless the registry is on loopback or
 // o.WithTestCredentials. Server errors, 429 and broken connections are tried
 // again; a refusal isn't. Errors carry fault.Usage, or fault.Unreachable with
 // a hint.
-func Push(ctx context.Context, img Image, o PushOptions) (Pushed, error) {
+func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 	var scheme []name.Option
 	if o.Trust.Insecure {
 		scheme = append(scheme, name.Insecure)
@@ -92,7 +93,7 @@ func Push(ctx context.Context, img Image, o PushOptions) (Pushed, error) {
 		report, wait = progress(o.Progress)
 		opts = append(opts, report)
 	}
-	err = remote.Write(tag, img, opts...)
+	err = remote.Push(tag, img, opts...)
 	wait()
 	if err != nil {
 		return Pushed{}, explain(ctx, fmt.Errorf("pushing to %q: %w", o.Reference, err), pushHint(err, tag))
@@ -104,13 +105,13 @@ func Push(ctx context.Context, img Image, o PushOptions) (Pushed, error) {
 
 // choose returns the image to push, with or without the defaults layer, and
 // what Pushed says of the two.
-func choose(img Image, withDefaults bool) (Pushed, Image, error) {
+func choose(img Artifact, withDefaults bool) (Pushed, Artifact, error) {
 	built, err := img.Digest()
 	if err != nil {
 		return Pushed{}, nil, fmt.Errorf("reading the image: %w", err)
 	}
 	if !withDefaults {
-		if img, err = WithoutDefaults(img); err != nil {
+		if img, err = StripDefaults(img); err != nil {
 			return Pushed{}, nil, err
 		}
 	}

@@ -18,29 +18,45 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
 
-// ReadOptions says how Read speaks to a registry; the fields are as in
+// ReadOptions says how Read speaks to a registry; the other fields are as in
 // PushOptions.
 type ReadOptions struct {
+	// Platform says which image of an index Read gives, as Choose has it.
+	Platform   string
 	Logins     []string
 	Trust      Trust
 	RetryDelay time.Duration
 }
 
-// Read returns the image that from names: oci:DIR, oci-archive:FILE,
-// docker-archive:FILE, or REGISTRY/NAME[:TAG][@DIGEST], the tag being latest
-// where there is neither. Of an image for several platforms a registry gives
-// that for linux/amd64. Layers are read when needed. Errors carry fault.Usage
-// where from can't be read as any of these, and fault.Unreachable with a hint
-// where a registry doesn't give the image.
+// Read returns what ReadArtifact does, and of an index the image that Choose
+// gives for o.Platform.
 func Read(ctx context.Context, from string, o ReadOptions) (Image, error) {
-	img, err := read(ctx, from, o)
+	a, err := ReadArtifact(ctx, from, o)
+	if err != nil {
+		return nil, err
+	}
+	img, err := Choose(a, o.Platform)
 	if err != nil {
 		return nil, fmt.Errorf("reading the image %q: %w", from, err)
 	}
 	return img, nil
 }
 
-func read(ctx context.Context, from string, o ReadOptions) (Image, error) {
+// ReadArtifact returns the image or index that from names: oci:DIR,
+// oci-archive:FILE, docker-archive:FILE, or REGISTRY/NAME[:TAG][@DIGEST], the
+// tag being latest where there is neither. Layers are read when needed, and of
+// an index in a registry images as well. Errors carry fault.Usage where from
+// can't be read as any of these, and fault.Unreachable with a hint where a
+// registry doesn't give the image.
+func ReadArtifact(ctx context.Context, from string, o ReadOptions) (Artifact, error) {
+	a, err := read(ctx, from, o)
+	if err != nil {
+		return nil, fmt.Errorf("reading the image %q: %w", from, err)
+	}
+	return a, nil
+}
+
+func read(ctx context.Context, from string, o ReadOptions) (Artifact, error) {
 	if out, err := ParseOutput(from); err == nil {
 		switch out.Format {
 		case FormatOCI:
@@ -65,12 +81,25 @@ func read(ctx context.Context, from string, o ReadOptions) (Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	img, err := remote.Image(ref, append(retries(o.RetryDelay), remote.WithContext(ctx), remote.WithTransport(transport),
+	desc, err := remote.Get(ref, append(retries(o.RetryDelay), remote.WithContext(ctx), remote.WithTransport(transport),
 		remote.WithAuthFromKeychain(keychain{o.Logins}), remote.WithUserAgent("mosqbuild"))...)
 	if err != nil {
 		return nil, explain(ctx, err, pullHint(err, ref.Context()))
 	}
-	return img, nil
+	if !desc.MediaType.IsIndex() {
+		return desc.Image()
+	}
+	whole, err := desc.ImageIndex()
+	if err != nil {
+		return nil, err
+	}
+	return &index{desc.Manifest, desc.MediaType, func(d v1.Descriptor) (Image, error) {
+		img, err := whole.Image(d.Digest)
+		if err != nil {
+			return nil, explain(ctx, err, pullHint(err, ref.Context()))
+		}
+		return img, nil
+	}}, nil
 }
 
 // parseSource reads what can be pulled.

@@ -57,32 +57,29 @@ func (m material) entry(entries []packages.Entry) (packages.Entry, error) {
 	if err != nil {
 		return packages.Entry{}, fmt.Errorf("listing what the image is made of: %w", err)
 	}
+	data, err := encodeSBOM(doc)
+	return regular(config.SBOMPath, 0o644, data), err
+}
+
+// encodeSBOM gives the document a name of its own, by its content.
+func encodeSBOM(doc *v2_3.Document) ([]byte, error) {
 	data, err := json.Marshal(doc)
 	if err != nil {
-		return packages.Entry{}, fmt.Errorf("encoding the list of what the image is made of: %w", err)
+		return nil, fmt.Errorf("encoding the list of what the image is made of: %w", err)
 	}
-	doc.DocumentNamespace = sbomNamespace + url.PathEscape(m.name) + "-" + hexSum(data)
+	doc.DocumentNamespace = sbomNamespace + url.PathEscape(doc.DocumentName) + "-" + hexSum(data)
 	data, err = json.MarshalIndent(doc, "", " ")
 	if err != nil {
-		return packages.Entry{}, fmt.Errorf("encoding the list of what the image is made of: %w", err)
+		return nil, fmt.Errorf("encoding the list of what the image is made of: %w", err)
 	}
-	return regular(config.SBOMPath, 0o644, append(data, '\n')), nil
+	return append(data, '\n'), nil
 }
 
 func (m material) document(entries []packages.Entry) (*v2_3.Document, error) {
 	whole := m.image()
-	doc := &v2_3.Document{
-		SPDXVersion: v2_3.Version, DataLicense: v2_3.DataLicense, SPDXIdentifier: "DOCUMENT", DocumentName: m.name,
-		CreationInfo: &v2_3.CreationInfo{
-			Creators: []common.Creator{{CreatorType: "Tool", Creator: "mosqbuild"}}, Created: m.created.Format(time.RFC3339),
-		},
-		Packages: append([]*v2_3.Package{whole}, m.parts...),
-	}
-	relate := func(a common.ElementID, how string, b common.ElementID) {
-		doc.Relationships = append(doc.Relationships, &v2_3.Relationship{
-			RefA: common.MakeDocElementID("", string(a)), Relationship: how, RefB: common.MakeDocElementID("", string(b)),
-		})
-	}
+	doc := newSBOM(m.name, m.created)
+	doc.Packages = append([]*v2_3.Package{whole}, m.parts...)
+	relate := func(a common.ElementID, how string, b common.ElementID) { relate(doc, a, how, "", b) }
 	relate("DOCUMENT", common.TypeRelationshipDescribe, whole.PackageSPDXIdentifier)
 	for _, p := range m.parts {
 		relate(whole.PackageSPDXIdentifier, common.TypeRelationshipContains, p.PackageSPDXIdentifier)
@@ -95,6 +92,23 @@ func (m material) document(entries []packages.Entry) (*v2_3.Document, error) {
 		relate(whole.PackageSPDXIdentifier, common.TypeRelationshipContains, f.FileSPDXIdentifier)
 	}
 	return doc, nil
+}
+
+func newSBOM(name string, created time.Time) *v2_3.Document {
+	return &v2_3.Document{
+		SPDXVersion: v2_3.Version, DataLicense: v2_3.DataLicense, SPDXIdentifier: "DOCUMENT", DocumentName: name,
+		CreationInfo: &v2_3.CreationInfo{
+			Creators: []common.Creator{{CreatorType: "Tool", Creator: "mosqbuild"}}, Created: created.Format(time.RFC3339),
+		},
+	}
+}
+
+// relate says how one element stands to another, which may be of another
+// document.
+func relate(doc *v2_3.Document, a common.ElementID, how string, in common.DocumentID, b common.ElementID) {
+	doc.Relationships = append(doc.Relationships, &v2_3.Relationship{
+		RefA: common.MakeDocElementID("", string(a)), Relationship: how, RefB: common.MakeDocElementID(string(in), string(b)),
+	})
 }
 
 // image is the image as a package: without its digest, which depends on this

@@ -12,15 +12,17 @@ import (
 type Change struct {
 	// Op is "added", "removed" or "changed".
 	Op string `json:"op"`
-	// Kind is "package", "file", "config" or "label".
+	// Kind is "package", "file", "config" or "label", or of indexes "platform".
 	Kind string `json:"kind"`
-	// Name is a package's name, a file's path, a setting or a label.
+	// Name is a package's name, a file's path, a setting, a label or a platform.
 	Name string `json:"name"`
 	// What says, where Op is "changed", which of its properties did.
 	What string `json:"what,omitempty"`
 	// Before and After are the property; what was added or removed, in short.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
+	// Platform is that of the images, where two indexes are compared.
+	Platform string `json:"platform,omitempty"`
 }
 
 // The values of Change.Op.
@@ -64,7 +66,7 @@ func compare(kind string, a, b map[string]thing) []Change {
 		default:
 			for i, p := range before.props {
 				if q := after.props[i]; p != q {
-					changes = append(changes, Change{Changed, kind, name, p.what, p.value, q.value})
+					changes = append(changes, Change{Op: Changed, Kind: kind, Name: name, What: p.what, Before: p.value, After: q.value})
 				}
 			}
 		}

@@ -20,6 +20,8 @@ type Description struct {
 	Digest string `json:"digest"`
 	// Platform is OS/ARCHITECTURE, with the variant where there is one.
 	Platform string `json:"platform"`
+	// Index is what the image was chosen from; nil where it stands alone.
+	Index *Index `json:"index,omitempty"`
 	// Created is the time that the config gives; zero where it gives none.
 	Created time.Time `json:"created,omitzero"`
 	// Size is that of layers, config and manifest in a registry, in bytes.
