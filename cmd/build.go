@@ -27,6 +27,7 @@ type buildOptions struct {
 	Keys         []string
 	Local        bool
 	Defaults     string
+	Platforms    []string // nil is the configuration's
 	UpdateLock   bool
 	Only         []string // packages of the lock to renew; none is all
 }
@@ -65,42 +66,54 @@ func (o *buildOptions) check() error {
 	return fault.With(fault.Usage, fmt.Errorf("--defaults %q is neither %s nor %s", o.Defaults, defaultsTest, defaultsNone))
 }
 
-// built is an image and the name to load it under.
+// built is an image, or an index of several, and the name to load it under.
 type built struct {
-	image.Image
-	Name string
+	Image image.Artifact
+	Name  string
 }
 
 // build assembles the image that the configuration asks for and keeps it in
 // the state folder.
 func (a *app) build(ctx context.Context, o buildOptions) (built, error) {
 	start := time.Now()
-	b, spec, err := a.assemble(ctx, o)
+	b, specs, err := a.assemble(ctx, o)
 	if err != nil {
 		return built{}, err
 	}
-	return b, a.keep(ctx, b, fmt.Sprintf("%d packages", len(spec.Lock.Packages)), start)
+	n := 0
+	for _, s := range specs {
+		n += len(s.Lock.Packages)
+	}
+	return b, a.keep(ctx, b, fmt.Sprintf("%d packages", n), start)
 }
 
-// assemble makes the image that the configuration asks for and keeps nothing.
-func (a *app) assemble(ctx context.Context, o buildOptions) (built, image.Spec, error) {
+// assemble makes the image that the configuration asks for, for each of the
+// platforms, and keeps nothing.
+func (a *app) assemble(ctx context.Context, o buildOptions) (built, []image.Spec, error) {
 	cfg, err := a.config()
 	if err != nil {
-		return built{}, image.Spec{}, err
+		return built{}, nil, err
 	}
 	b := built{Name: localName(cfg)}
-	if err := errors.Join(o.check(), image.CheckReference(b.Name)); err != nil {
-		return built{}, image.Spec{}, err
+	archs, err := o.archs(cfg)
+	if err := errors.Join(o.check(), err, image.CheckReference(b.Name)); err != nil {
+		return built{}, nil, err
 	}
-	spec, err := a.spec(ctx, cfg, o)
+	specs, err := a.specs(ctx, cfg, o, archs)
 	if err != nil {
-		return built{}, image.Spec{}, err
+		return built{}, nil, err
 	}
-	b.Image, err = image.Build(ctx, spec)
+	images, err := each(ctx, archs, func(ctx context.Context, i int, _ string) (image.Image, error) {
+		return image.Build(ctx, specs[i])
+	})
 	if errors.Is(err, fs.ErrPermission) && fault.HintOf(err) == "" {
 		err = fault.Hint(err, "set XDG_CACHE_HOME to a folder that you can write to")
 	}
-	return b, spec, err
+	if err != nil {
+		return built{}, nil, err
+	}
+	b.Image, err = image.Join(images...)
+	return b, specs, err
 }
 
 // keep writes an image to the state folder and says what was built.
@@ -109,37 +122,46 @@ func (a *app) keep(ctx context.Context, b built, of string, start time.Time) err
 		return err
 	}
 	size, err := image.Size(b.Image)
+	if variants, err := image.Variants(b.Image); err == nil && len(variants) > 1 {
+		of = fmt.Sprintf("%d platforms, %s", len(variants), of)
+	}
 	a.progress("built %s: %s, %.2f MB compressed, in %s", b.Name, of, float64(size)/1e6, time.Since(start).Round(time.Millisecond))
 	return err
 }
 
-// spec says what the image is made of. The credentials come last: where a flag
-// is wrong or no repository answers, nothing is made.
-func (a *app) spec(ctx context.Context, cfg config.Config, o buildOptions) (image.Spec, error) {
+// specs say what the image is made of, for each platform. The credentials come
+// last: where a flag is wrong or no repository answers, nothing is made.
+func (a *app) specs(ctx context.Context, cfg config.Config, o buildOptions, archs []string) ([]image.Spec, error) {
 	epoch, err := created()
 	if err != nil {
-		return image.Spec{}, err
+		return nil, err
 	}
 	from, err := a.sources(cfg, o)
 	if err != nil {
-		return image.Spec{}, err
+		return nil, err
 	}
-	lock, err := a.resolve(ctx, cfg, from, o)
+	locks, err := a.resolve(ctx, cfg, from, o, archs)
 	if err != nil {
-		return image.Spec{}, err
+		return nil, err
 	}
 	bundle, err := a.bundle(cfg, o.Defaults)
-	return image.Spec{
-		Lock:    lock,
-		Tree:    func(ctx context.Context) (*packages.Tree, error) { return packages.Load(ctx, lock, from) },
-		Bundle:  bundle,
-		Name:    cfg.Name,
-		Labels:  cfg.Image.Labels,
-		Created: epoch,
-		// What an image is of is its packages; the configuration shows in it.
-		Revision: lock.Digest(),
-		Cache:    from.Cache,
-	}, err
+	var specs []image.Spec
+	for _, lock := range locks {
+		from := from
+		from.Arch = lock.Arch
+		specs = append(specs, image.Spec{
+			Lock:    lock,
+			Tree:    func(ctx context.Context) (*packages.Tree, error) { return packages.Load(ctx, lock, from) },
+			Bundle:  bundle,
+			Name:    cfg.Name,
+			Labels:  cfg.Image.Labels,
+			Created: epoch,
+			// What an image is of is its packages; the configuration shows in it.
+			Revision: lock.Digest(),
+			Cache:    from.Cache,
+		})
+	}
+	return specs, err
 }
 
 // last returns the image last built, building it where there is none.
@@ -148,7 +170,7 @@ func (a *app) last(ctx context.Context, o buildOptions) (built, error) {
 	if err != nil {
 		return built{}, err
 	}
-	img, err := image.Open(a.state().Image())
+	img, err := image.OpenArtifact(a.state().Image())
 	if errors.Is(err, fs.ErrNotExist) {
 		return a.build(ctx, o)
 	}

@@ -24,13 +24,13 @@ const (
 
 // component says which of the images is meant.
 type component struct {
-	Name    string
-	Program string // --agent
+	Name     string
+	Programs []string // --agent
 }
 
 func (o *component) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.Name, "component", componentBroker, "which image: `broker or agent`, which the profile ha deploys beside it")
-	c.Flags().StringVar(&o.Program, "agent", "", "with --component=agent: the program `file` (default: mosqagent beside this program)")
+	c.Flags().StringSliceVar(&o.Programs, "agent", nil, "with --component=agent: the program `file`, of several platforms one each (default: mosqagent-ARCH or mosqagent beside this program)")
 }
 
 // brokersOnly are flags that say how the broker's image is made.
@@ -40,7 +40,7 @@ var brokersOnly = []string{"repository", "repository-key", "local", "defaults", 
 func (o component) check(c *cobra.Command) error {
 	switch o.Name {
 	case componentBroker:
-		if o.Program != "" {
+		if o.Programs != nil {
 			return fault.With(fault.Usage, errors.New("--agent goes with --component=agent"))
 		}
 	case componentAgent:
@@ -59,10 +59,10 @@ func (o component) check(c *cobra.Command) error {
 // meant.
 func (a *app) image(ctx context.Context, which component, o buildOptions, last bool) (built, error) {
 	switch {
-	case which.Name == componentAgent && last && which.Program == "":
-		return a.lastAgent(ctx, which)
+	case which.Name == componentAgent && last && which.Programs == nil:
+		return a.lastAgent(ctx, which, o)
 	case which.Name == componentAgent:
-		return a.buildAgent(ctx, which)
+		return a.buildAgent(ctx, which, o)
 	case last:
 		return a.last(ctx, o)
 	}
@@ -71,61 +71,63 @@ func (a *app) image(ctx context.Context, which component, o buildOptions, last b
 
 // lastAgent returns the agents' image last built, building it where there is
 // none.
-func (a *app) lastAgent(ctx context.Context, which component) (built, error) {
+func (a *app) lastAgent(ctx context.Context, which component, o buildOptions) (built, error) {
 	cfg, err := a.config()
 	if err != nil {
 		return built{}, err
 	}
-	img, err := image.Open(a.state().AgentImage())
+	img, err := image.OpenArtifact(a.state().AgentImage())
 	if errors.Is(err, fs.ErrNotExist) {
-		return a.buildAgent(ctx, which)
+		return a.buildAgent(ctx, which, o)
 	}
 	return built{img, agentName(cfg)}, err
 }
 
-// buildAgent assembles the agents' image and keeps it in the state folder,
-// beside the broker's.
-func (a *app) buildAgent(ctx context.Context, which component) (built, error) {
+// buildAgent assembles the agents' image, for each platform, and keeps it in the
+// state folder, beside the broker's.
+func (a *app) buildAgent(ctx context.Context, which component, o buildOptions) (built, error) {
 	start := time.Now()
 	cfg, err := a.config()
 	if err != nil {
 		return built{}, err
 	}
 	b := built{Name: agentName(cfg)}
-	if err := image.CheckReference(b.Name); err != nil {
+	archs, err := o.archs(cfg)
+	if err := errors.Join(err, image.CheckReference(b.Name)); err != nil {
 		return built{}, err
 	}
-	spec, err := agentSpec(cfg, which)
+	version := ""
+	images, err := each(ctx, archs, func(ctx context.Context, i int, arch string) (image.Image, error) {
+		spec, err := agentSpec(cfg, which, arch)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			version = spec.Program.Version
+		}
+		return image.BuildAgent(ctx, spec)
+	})
 	if err != nil {
 		return built{}, err
 	}
-	if b.Image, err = image.BuildAgent(ctx, spec); err != nil {
+	if b.Image, err = image.Join(images...); err != nil {
 		return built{}, err
 	}
 	if err := image.Write(ctx, b.Image, image.Output{Format: image.FormatOCI, Path: a.state().AgentImage()}, b.Name); err != nil {
 		return built{}, err
 	}
 	size, err := image.Size(b.Image)
-	a.progress("built %s: mosqagent %s, %.2f MB compressed, in %s", b.Name, spec.Program.Version, float64(size)/1e6, time.Since(start).Round(time.Millisecond))
+	a.progress("built %s: mosqagent %s for %s, %.2f MB compressed, in %s", b.Name, version, config.Platforms(archs), float64(size)/1e6, time.Since(start).Round(time.Millisecond))
 	return b, err
 }
 
-func agentSpec(cfg config.Config, which component) (image.AgentSpec, error) {
+func agentSpec(cfg config.Config, which component, arch string) (image.AgentSpec, error) {
 	epoch, err := created()
 	if err != nil {
 		return image.AgentSpec{}, err
 	}
-	file := which.Program
-	if file == "" {
-		if file, err = besideMe(filepath.Base(config.AgentPath)); err != nil {
-			return image.AgentSpec{}, err
-		}
-	}
-	program, err := image.ReadProgram(file, "amd64")
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fault.With(fault.Usage, fault.Hint(err, "make build makes it beside the program; or run: CGO_ENABLED=0 go build -o mosqagent ./cmd/mosqagent && mosqbuild image build --component agent --agent ./mosqagent"))
-	}
-	return image.AgentSpec{Program: program, Name: cfg.Name + "-agent", Labels: cfg.Image.Labels, Created: epoch}, err
+	program, err := which.program(arch)
+	return image.AgentSpec{Program: program, Arch: arch, Name: cfg.Name + "-agent", Labels: cfg.Image.Labels, Created: epoch}, err
 }
 
 // besideMe is a file in the folder of the running program.

@@ -68,7 +68,7 @@ func (a *app) images(cfg config.Config, o renderOptions, to *openshift.Options) 
 // there, so that the manifests mean one image for good; one that was given
 // stays as it is.
 func deployed(last, ref string, given bool) (pulled, version string, err error) {
-	img, err := image.Open(last)
+	img, err := image.OpenArtifact(last)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ref, "", nil
 	}
@@ -86,7 +86,11 @@ func deployed(last, ref string, given bool) (pulled, version string, err error) 
 	case digest != pushed:
 		return ref, "", nil
 	}
-	cf, err := img.ConfigFile()
+	one, err := image.Choose(img, "")
+	if err != nil {
+		return "", "", err
+	}
+	cf, err := one.ConfigFile()
 	if err != nil {
 		return "", "", err
 	}
@@ -94,10 +98,10 @@ func deployed(last, ref string, given bool) (pulled, version string, err error) 
 }
 
 // pushedDigest is img's digest after a push to ref.
-func pushedDigest(img image.Image, ref string) (string, error) {
+func pushedDigest(img image.Artifact, ref string) (string, error) {
 	if !image.IsLoopback(ref) {
 		var err error
-		if img, err = image.WithoutDefaults(img); err != nil {
+		if img, err = image.StripDefaults(img); err != nil {
 			return "", err
 		}
 	}

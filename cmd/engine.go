@@ -7,12 +7,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/image/containerfile"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
@@ -76,7 +78,15 @@ func (e engine) check(c *cobra.Command, which component) error {
 // image where that one's goes.
 func (a *app) buildah(ctx context.Context, e engine, o buildOptions) (_ built, err error) {
 	start := time.Now()
-	native, spec, err := a.assemble(ctx, o)
+	if err := a.hostOnly(o); err != nil {
+		return built{}, err
+	}
+	native, specs, err := a.assemble(ctx, o)
+	if err != nil {
+		return built{}, err
+	}
+	spec := specs[0]
+	base, err := image.Choose(native.Image, "")
 	if err != nil {
 		return built{}, err
 	}
@@ -89,7 +99,7 @@ func (a *app) buildah(ctx context.Context, e engine, o buildOptions) (_ built, e
 	if e.File != "" {
 		what, err = a.usersFile(ctx, e.File, native, work)
 	} else {
-		what, err = a.ownFile(ctx, e.Base, native, spec.Lock, o, work)
+		what, err = a.ownFile(ctx, e.Base, base, spec.Lock, o, work)
 	}
 	if err != nil {
 		return built{}, err
@@ -108,7 +118,7 @@ func (a *app) buildah(ctx context.Context, e engine, o buildOptions) (_ built, e
 	if err != nil {
 		return built{}, err
 	}
-	adopted, err := image.Adopt(ctx, made, native.Image, secrets)
+	adopted, err := image.Adopt(ctx, made, base, secrets)
 	if err != nil {
 		return built{}, err
 	}
@@ -117,6 +127,24 @@ func (a *app) buildah(ctx context.Context, e engine, o buildOptions) (_ built, e
 	}
 	kept, err := image.Open(a.state().Image()) // work is about to go
 	return built{kept, native.Name}, err
+}
+
+// hostOnly reports platforms other than this machine's: a Containerfile's steps
+// run on it.
+func (a *app) hostOnly(o buildOptions) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	if err := o.single(cfg, "--engine=buildah"); err != nil {
+		return err
+	}
+	archs, err := o.archs(cfg)
+	if err != nil || archs[0] == runtime.GOARCH || runtime.GOARCH == "arm" {
+		return err
+	}
+	err = fmt.Errorf("--engine=buildah runs the steps of the Containerfile on this machine, which is no %s", config.Platforms(archs))
+	return fault.With(fault.Usage, fault.Hint(err, "use the native engine, which runs nothing, or name this machine's own: --platform %s", config.PlatformPrefix+runtime.GOARCH))
 }
 
 // usersFile says how to build a Containerfile that isn't ours: with its folder
@@ -144,9 +172,9 @@ func (a *app) usersFile(ctx context.Context, file string, native built, work str
 
 // ownFile says how to build our Containerfile, with the very packages that the
 // native image has.
-func (a *app) ownFile(ctx context.Context, base string, native built, lock *packages.Lock, o buildOptions, work string) (containerfile.Options, error) {
+func (a *app) ownFile(ctx context.Context, base string, native image.Image, lock *packages.Lock, o buildOptions, work string) (containerfile.Options, error) {
 	dir, file := filepath.Join(work, "context"), filepath.Join(work, "Containerfile")
-	if err := image.WriteContext(ctx, native.Image, dir); err != nil {
+	if err := image.WriteContext(ctx, native, dir); err != nil {
 		return containerfile.Options{}, err
 	}
 	cf, err := native.ConfigFile()

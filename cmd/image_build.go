@@ -26,6 +26,9 @@ Where "mosqbuild image lock" has written mosqbuild.lock.yaml, the packages are
 those, or the build is refused. --update-lock writes it anew, for the packages
 named alone where some are.
 
+--platform builds for others than linux/amd64, at once: of several the image is
+an index. What the repositories have can be built anywhere, since nothing is run.
+
 -o FORMAT[:PATH] also writes it elsewhere: oci:DIR, oci-archive:FILE,
 docker-archive:FILE, or podman, which loads it.
 
@@ -38,7 +41,8 @@ and so does a push to any registry but a loopback one.
 
 --component=agent assembles the image of mosqagent instead, which the profile ha
 deploys beside the brokers: that one program, which is static, and no package.
-It is kept in .mosqbuild/image-agent.
+It is kept in .mosqbuild/image-agent. For another platform it takes a program
+built for that one: mosqagent-ARCH beside this program, or one named by --agent.
 
 --engine=buildah builds the project's Containerfile instead, with buildah as a
 library, or with --file one of yours: its FROM may name the image that the
@@ -48,6 +52,7 @@ can be had from a registry, --base names an alpine-minirootfs-*.tar.gz.`,
 		Example: `  mosqbuild image build
   mosqbuild image build --local -o podman
   mosqbuild image build --update-lock mosquitto
+  mosqbuild image build --platform linux/amd64,linux/arm64 -o oci-archive:mosquitto.tar
   mosqbuild image build --component agent
   mosqbuild image build --engine buildah --file Containerfile
   mosqbuild image build --repository ./repo --repository-key repo.rsa.pub -o oci-archive:mosquitto.tar`,
@@ -58,7 +63,7 @@ can be had from a registry, --base names an alpine-minirootfs-*.tar.gz.`,
 			if output != "" && err != nil {
 				return fault.With(fault.Usage, err)
 			}
-			if err := errors.Join(which.check(c), by.check(c, which)); err != nil {
+			if err := errors.Join(which.check(c), by.check(c, which), a.checkOutput(to, o)); err != nil {
 				return err
 			}
 			build := func() (built, error) { return a.image(c.Context(), which, o, false) }
@@ -74,7 +79,7 @@ can be had from a registry, --base names an alpine-minirootfs-*.tar.gz.`,
 					return err
 				}
 			}
-			digest, err := img.Digest()
+			digest, err := img.Image.Digest()
 			if err == nil {
 				_, err = fmt.Fprintln(a.Out, digest)
 			}
@@ -82,6 +87,7 @@ can be had from a registry, --base names an alpine-minirootfs-*.tar.gz.`,
 		},
 	}
 	o.flags(c)
+	o.platforms(c)
 	which.flags(c)
 	c.Flags().BoolVar(&o.UpdateLock, "update-lock", false, "write the lock anew, for the packages named alone where some are")
 	by.flags(c)

@@ -20,11 +20,22 @@ printed. It holds the test credentials unless --defaults=none is given.`,
   podman build -f Containerfile --timestamp 0 -t mosquitto context`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			img, err := a.build(c.Context(), o)
+			cfg, err := a.config()
 			if err != nil {
 				return err
 			}
-			if err := image.WriteContext(c.Context(), img.Image, args[0]); err != nil {
+			if err := o.single(cfg, "a build context"); err != nil {
+				return err
+			}
+			b, err := a.build(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			img, err := image.Choose(b.Image, "")
+			if err != nil {
+				return err
+			}
+			if err := image.WriteContext(c.Context(), img, args[0]); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(a.Out, args[0])
@@ -32,5 +43,6 @@ printed. It holds the test credentials unless --defaults=none is given.`,
 		},
 	}
 	o.flags(c)
+	o.platforms(c)
 	return c
 }

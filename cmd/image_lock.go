@@ -18,16 +18,22 @@ file is printed. Put it under version control: from then on "mosqbuild image
 build" takes exactly these packages, and refuses what is no longer as it was
 locked, naming each difference.
 
+Every platform of the configuration is locked, or where it names none, every one
+that was, and linux/amd64 first of all. --platform locks those it names, beside
+what is locked.
+
 Where packages are named, all others stay as they are locked, but those that are
 made of the same source. An index older than the locked one is refused: see
 docs/packages.md.`,
 		Example: `  mosqbuild image lock
   mosqbuild image lock mosquitto
+  mosqbuild image lock --platform linux/amd64,linux/arm64
   mosqbuild image build --update-lock mosquitto`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error { return a.imageLock(c.Context(), o, args) },
 	}
 	o.from(c)
+	o.platforms(c)
 	return c
 }
 
@@ -44,7 +50,8 @@ func (a *app) imageLock(ctx context.Context, o buildOptions, only []string) erro
 	if err != nil {
 		return err
 	}
-	if _, err := a.relock(ctx, cfg, from, locks, only); err != nil {
+	o.Only = only
+	if _, err := a.relock(ctx, cfg, from, locks, o, nil); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(a.Out, a.lockFile())

@@ -32,6 +32,13 @@ func printImage(w io.Writer, d inspect.Description) error {
 			line(key+":", value)
 		}
 	}
+	if d.Index != nil {
+		setting("index", d.Index.Digest)
+		for _, p := range d.Index.Platforms {
+			line(p.Platform+":", p.Digest)
+		}
+		line("")
+	}
 	setting("digest", d.Digest)
 	setting("platform", d.Platform)
 	setting("created", d.Created.UTC().Format(time.RFC3339))
@@ -85,7 +92,7 @@ var longSum = regexp.MustCompile(`(sha256:[0-9a-f]{12})[0-9a-f]{52}`)
 func printChanges(w io.Writer, changes []inspect.Change) error {
 	for _, c := range changes {
 		before, after := longSum.ReplaceAllString(shown(c.Before), "$1"), longSum.ReplaceAllString(shown(c.After), "$1")
-		line := c.Kind + " " + shown(c.Name)
+		line := strings.TrimLeft(shown(c.Platform)+" "+c.Kind+" "+shown(c.Name), " ")
 		switch c.Op {
 		case inspect.Added:
 			line = "+ " + line + ": " + after

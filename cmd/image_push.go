@@ -33,17 +33,19 @@ registry's own CA is looked for as podman does, in containers/certs.d.
 
 The list of contents in the image, an SPDX document, is attached to it, where
 "oras discover REF" and "cosign tree REF" find it; a registry with no API for
-that gets the tag sha256-DIGEST.
+that gets the tag sha256-DIGEST. An index and each of its images have their own.
 
 To a registry that isn't on loopback the layer of test credentials is left out:
 the manifests of "mosqbuild render" bring real ones.`,
 		Example: `  mosqbuild image push quay.io/example/mosquitto:2.0
+  mosqbuild image push --platform linux/amd64,linux/arm64 quay.io/example/mosquitto:2.0
   mosqbuild image push localhost:5000/mosquitto --tls-verify=false`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.which.check(c); err != nil {
 				return err
 			}
+			o.rebuild = c.Flags().Changed("platform")
 			for _, name := range brokersOnly {
 				o.rebuild = o.rebuild || c.Flags().Changed(name)
 			}
@@ -51,6 +53,7 @@ the manifests of "mosqbuild render" bring real ones.`,
 		},
 	}
 	o.build.flags(c)
+	o.build.platforms(c)
 	o.which.flags(c)
 	o.registry.flags(c)
 	c.Flags().BoolVar(&o.withTestCredentials, "with-test-credentials", false, "push the layer of test credentials to any registry")

@@ -35,50 +35,79 @@ func (a *app) locks() (packages.Locks, error) {
 	return packages.ReadLocks(a.lockFile(), data)
 }
 
-// resolve says which packages the image is made of: those locked, or where
-// there is no lock, what the repositories have today.
-func (a *app) resolve(ctx context.Context, cfg config.Config, from packages.Options, o buildOptions) (*packages.Lock, error) {
+// resolve says which packages the image is made of, for each platform: those
+// locked, or where there is no lock, what the repositories have today.
+func (a *app) resolve(ctx context.Context, cfg config.Config, from packages.Options, o buildOptions, archs []string) (packages.Locks, error) {
 	locks, err := a.locks()
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case o.UpdateLock:
-		return a.relock(ctx, cfg, from, locks, o.Only)
-	case locks != nil:
-		a.progress("using the lock %s", a.lockFile())
-		return locks.Find(from.Architecture()).Confirm(ctx, cfg.Image.Packages, from)
+	if o.UpdateLock {
+		if locks, err = a.relock(ctx, cfg, from, locks, o, archs); err != nil {
+			return nil, err
+		}
+		return each(ctx, archs, func(_ context.Context, _ int, arch string) (*packages.Lock, error) { return locks.Find(arch), nil })
 	}
-	a.progress("resolving %d packages", len(cfg.Image.Packages))
-	return packages.Resolve(ctx, cfg.Image.Packages, from)
+	if locks != nil {
+		a.progress("using the lock %s", a.lockFile())
+	} else {
+		a.progress("resolving %d packages", len(cfg.Image.Packages))
+	}
+	return each(ctx, archs, func(ctx context.Context, _ int, arch string) (*packages.Lock, error) {
+		from := from
+		from.Arch = arch
+		if locks != nil {
+			return locks.Find(arch).Confirm(ctx, cfg.Image.Packages, from)
+		}
+		return packages.Resolve(ctx, cfg.Image.Packages, from)
+	})
 }
 
-// relock renews the lock, or that of the packages in only alone, and writes it.
-func (a *app) relock(ctx context.Context, cfg config.Config, from packages.Options, locks packages.Locks, only []string) (*packages.Lock, error) {
-	a.progress("locking %d packages and what they depend on", len(cfg.Image.Packages))
-	was := locks.Find(from.Architecture())
-	renewed, err := was.Renew(ctx, cfg.Image.Packages, only, from)
+// relock renews the locks, or those of the packages in o.Only alone, and writes
+// them. It returns all of them, those for build among them.
+func (a *app) relock(ctx context.Context, cfg config.Config, from packages.Options, locks packages.Locks, o buildOptions, build []string) (packages.Locks, error) {
+	anew, written, err := o.toLock(cfg, locks, build)
 	if err != nil {
 		return nil, err
 	}
-	if renewed, err = renewed.Pin(ctx, from); err != nil {
+	a.progress("locking %d packages and what they depend on", len(cfg.Image.Packages))
+	renewed, err := each(ctx, anew, func(ctx context.Context, _ int, arch string) (*packages.Lock, error) {
+		from := from
+		from.Arch = arch
+		l, err := locks.Find(arch).Renew(ctx, cfg.Image.Packages, o.Only, from)
+		if err != nil {
+			return nil, err
+		}
+		return l.Pin(ctx, from)
+	})
+	if err != nil {
 		return nil, err
 	}
-	data, err := locks.With(renewed).Encode(filepath.Dir(a.lockFile()))
+	for _, l := range renewed {
+		written = written.With(l)
+	}
+	data, err := written.Encode(filepath.Dir(a.lockFile()))
 	if err != nil {
 		return nil, err
 	}
 	if err := atomicfile.Write(a.lockFile(), data, 0o644); err != nil {
 		return nil, err
 	}
-	a.lockNotes(was, renewed)
-	return renewed, nil
+	for _, l := range renewed {
+		a.lockNotes(locks.Find(l.Arch), l, len(written) > 1)
+	}
+	return written, nil
 }
 
-// lockNotes says what a renewed lock changes.
-func (a *app) lockNotes(was, is *packages.Lock) {
+// lockNotes says what a renewed lock changes, and for which platform where there
+// are several.
+func (a *app) lockNotes(was, is *packages.Lock, several bool) {
+	note := a.progress
+	if several {
+		note = func(format string, args ...any) { a.progress(config.PlatformPrefix+is.Arch+": "+format, args...) }
+	}
 	if was == nil {
-		a.progress("locked %d packages", len(is.Packages))
+		note("locked %d packages", len(is.Packages))
 		return
 	}
 	changed := 0
@@ -86,11 +115,11 @@ func (a *app) lockNotes(was, is *packages.Lock) {
 		old, ok := was.Find(p.Name)
 		switch {
 		case !ok:
-			a.progress("new: %s %s", p.Name, p.Version)
+			note("new: %s %s", p.Name, p.Version)
 		case old.Version != p.Version:
-			a.progress("%s: %s is now %s", p.Name, old.Version, p.Version)
+			note("%s: %s is now %s", p.Name, old.Version, p.Version)
 		case old.Checksum != p.Checksum:
-			a.progress("%s: %s was made anew", p.Name, p.Version)
+			note("%s: %s was made anew", p.Name, p.Version)
 		default:
 			continue
 		}
@@ -101,13 +130,14 @@ func (a *app) lockNotes(was, is *packages.Lock) {
 		return ok
 	})
 	for _, p := range gone {
-		a.progress("gone: %s %s", p.Name, p.Version)
+		note("gone: %s %s", p.Name, p.Version)
 	}
-	a.progress("locked %d packages, %d of them changed", len(is.Packages), changed+len(gone))
+	note("locked %d packages, %d of them changed", len(is.Packages), changed+len(gone))
 }
 
-// closures returns the locks of the lock file, confirmed, or without one that of
-// what the repositories have today.
+// closures returns the locks of the lock file, confirmed, or without one those
+// of what the repositories have today: of the platforms that are named alone
+// where some are.
 func (a *app) closures(ctx context.Context, o buildOptions) (packages.Locks, packages.Options, error) {
 	cfg, err := a.config()
 	if err != nil {
@@ -121,19 +151,23 @@ func (a *app) closures(ctx context.Context, o buildOptions) (packages.Locks, pac
 	if err != nil {
 		return nil, from, err
 	}
-	if locks == nil {
-		l, err := packages.Resolve(ctx, cfg.Image.Packages, from)
-		return packages.Locks{l}, from, err
+	archs, err := o.archs(cfg)
+	if err != nil {
+		return nil, from, err
 	}
-	var confirmed packages.Locks
-	for _, l := range locks {
-		from := from
-		from.Arch = l.Arch
-		l, err := l.Confirm(ctx, cfg.Image.Packages, from)
-		if err != nil {
-			return nil, from, err
+	if locks != nil && o.Platforms == nil {
+		archs = nil
+		for _, l := range locks {
+			archs = append(archs, l.Arch)
 		}
-		confirmed = append(confirmed, l)
 	}
-	return confirmed, from, nil
+	found, err := each(ctx, archs, func(ctx context.Context, _ int, arch string) (*packages.Lock, error) {
+		from := from
+		from.Arch = arch
+		if locks == nil {
+			return packages.Resolve(ctx, cfg.Image.Packages, from)
+		}
+		return locks.Find(arch).Confirm(ctx, cfg.Image.Packages, from)
+	})
+	return found, from, err
 }

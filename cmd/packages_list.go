@@ -20,6 +20,7 @@ in the order in which they are installed.`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.packagesList(c.Context(), o, format) },
 	}
 	o.from(c)
+	o.platforms(c)
 	c.Flags().StringVar(&format, "format", formatText, "`text or json`")
 	return c
 }

@@ -25,8 +25,8 @@ func newPackagesMirror(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "mirror --to DIR",
 		Short: "Copy the image's packages to where there is no network",
-		Long: `Copy the packages of the lock, or without one what the repositories have today,
-with their indexes and keys to DIR, and print it. "image build --repository DIR"
+		Long: `Copy the packages of the lock, for all of its platforms, or without one what the
+repositories have today, with their indexes and keys to DIR, and print it. "image build --repository DIR"
 then needs no network, and makes the same image to the digest.
 
 Each file is verified before it gets its name, and DIR is complete once it holds
@@ -42,6 +42,7 @@ is made on first use; its public key, DIR/keys/NAME.rsa.pub, then goes with
 		RunE: func(c *cobra.Command, _ []string) error { return a.packagesMirror(c.Context(), o) },
 	}
 	o.build.from(c)
+	o.build.platforms(c)
 	c.Flags().StringVar(&o.To, "to", "", "`folder` to copy to")
 	c.Flags().BoolVar(&o.Resign, "resign", false, "sign indexes of these packages alone with the user's own key")
 	c.Flags().StringVar(&o.Format, "format", formatText, "`text or json`")

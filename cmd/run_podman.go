@@ -44,13 +44,18 @@ func (o runOptions) container(cfg config.Config) (c podman.Options, err error) {
 	return c, nil
 }
 
-// load puts the image last built into podman's storage.
+// load puts the image last built into podman's storage, of an index this
+// machine's.
 func (a *app) load(ctx context.Context, o buildOptions) error {
-	img, err := a.last(ctx, o)
+	b, err := a.last(ctx, o)
 	if err != nil {
 		return err
 	}
-	return image.Write(ctx, img.Image, image.Output{Format: image.FormatPodman}, img.Name)
+	img, err := hosts(b.Image)
+	if err != nil {
+		return err
+	}
+	return image.Write(ctx, img, image.Output{Format: image.FormatPodman}, b.Name)
 }
 
 // start runs the container in the background and prints its ID once the broker

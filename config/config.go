@@ -42,6 +42,9 @@ type Image struct {
 	Keys []string `yaml:"keys"`
 	// Packages are the packages asked for; what they depend on comes along.
 	Packages []string `yaml:"packages"`
+	// Platforms are what the image is for, such as linux/arm64; of several it
+	// is an index. Default: linux/amd64.
+	Platforms []string `yaml:"platforms"`
 	// Labels are added to the image's labels, and win over the built-in ones.
 	Labels map[string]string `yaml:"labels"`
 }

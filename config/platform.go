@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -46,4 +47,16 @@ func Platforms(archs []string) string {
 		names[i] = PlatformPrefix + arch
 	}
 	return strings.Join(names, ", ")
+}
+
+// checkPlatforms finds what is no platform, and what is there twice.
+func (i Image) checkPlatforms(v *problems) {
+	var seen []string
+	for n, p := range i.Platforms {
+		at := fmt.Sprintf("image.platforms[%d]", n)
+		arch, err := ParsePlatform(p)
+		v.check(err == nil, at, "%v", err)
+		v.check(err != nil || !slices.Contains(seen, arch), at, "%q is there twice", PlatformPrefix+arch)
+		seen = append(seen, arch)
+	}
 }

@@ -1,6 +1,9 @@
 package config
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestParsePlatform(t *testing.T) {
 	for in, want := range map[string]string{
@@ -15,5 +18,17 @@ func TestParsePlatform(t *testing.T) {
 	}
 	if got := Platforms([]string{"amd64", "arm/v7"}); got != "linux/amd64, linux/arm/v7" {
 		t.Errorf("Platforms = %q", got)
+	}
+}
+
+func TestPlatformsOfAConfiguration(t *testing.T) {
+	_, err := Read("m.yaml", []byte("image:\n  platforms:\n    - linux/arm64\n    - windows/amd64\n    - linux/arm64/v8\n"))
+	for _, want := range []string{`m.yaml:4: image.platforms[1]: "windows/amd64" is no platform`, `m.yaml:5: image.platforms[2]: "linux/arm64" is there twice`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error = %v, want %q in it", err, want)
+		}
+	}
+	if c, err := Read("m.yaml", []byte("image: {platforms: [linux/arm64, linux/arm/v7]}")); err != nil || len(c.Image.Platforms) != 2 {
+		t.Errorf("%v, %v", c.Image.Platforms, err)
 	}
 }

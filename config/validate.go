@@ -37,6 +37,7 @@ func (c Config) problems() []Problem {
 	v.check(dnsLabel.MatchString(c.Name) && len(c.Name) <= maxName, "name", "%q is no name for a Kubernetes object: lower case letters, digits and dashes, a letter first, at most %d bytes", c.Name, maxName)
 	v.check(len(c.Image.Repositories) > 0, "image.repositories", "is empty; packages come from an apk repository, such as %s", DefaultRepository)
 	v.check(slices.Contains(c.Image.Packages, "mosquitto"), "image.packages", "lacks %q, the broker itself", "mosquitto")
+	c.Image.checkPlatforms(&v)
 	c.checkListeners(&v)
 	c.checkTLS(&v)
 	c.checkUsers(&v)

@@ -62,19 +62,19 @@ func runHint(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// apkrepo DIR [RELEASE]: makes a signed repository, as of the first release
-// unless told; $KEY is its public key.
+// apkrepo DIR [RELEASE [ARCH...]]: makes a signed repository, as of the first
+// release and for x86_64 unless told; $KEY is its public key.
 func makeRepository(ts *testscript.TestScript, neg bool, args []string) {
 	release := 1
-	if neg || len(args) == 0 || len(args) > 2 {
-		ts.Fatalf("usage: apkrepo DIR [RELEASE]")
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: apkrepo DIR [RELEASE [ARCH...]]")
 	}
-	if len(args) == 2 {
+	if len(args) >= 2 {
 		var err error
 		release, err = strconv.Atoi(args[1])
 		ts.Check(err)
 	}
-	r, err := apkrepo.Release(context.Background(), ts.MkAbs(args[0]), release)
+	r, err := apkrepo.Release(context.Background(), ts.MkAbs(args[0]), release, args[min(2, len(args)):]...)
 	ts.Check(err)
 	ts.Setenv("KEY", r.Key)
 }

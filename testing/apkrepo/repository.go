@@ -20,7 +20,8 @@ import (
 // URLPath is where Handler has the repository, laid out as on Alpine's mirrors.
 const URLPath = "/alpine/v3.23/main"
 
-const arch = "x86_64"
+// Arch is apk's name of the architecture that a repository is for unless told.
+const Arch = "x86_64"
 
 // Keys are made once and small: making one takes time.
 var (
@@ -41,14 +42,19 @@ func newKey() (*repo.Key, error) {
 }
 
 // packages are those that mosqbuild asks for by default, and what the broker
-// depends on, with the broker as of a release.
-func packages(release int) []repo.Package {
+// depends on, with the broker as of a release. Each architecture has other
+// programs.
+func packages(release int, arch string) []repo.Package {
 	broker := fmt.Sprintf("2.0.%d-r0", 20+release)
 	one := func(name, version, file string, depends ...string) repo.Package {
 		source, _, _ := strings.Cut(name, "-")
+		data := bytes.Repeat([]byte(name), 3000)
+		if arch != Arch {
+			data = append(data, arch...)
+		}
 		return repo.Package{
 			Name: name, Version: version, License: "MIT", Origin: source, Depends: depends,
-			Files: []repo.File{{Path: file, Mode: 0o755, Data: bytes.Repeat([]byte(name), 3000)}},
+			Files: []repo.File{{Path: file, Mode: 0o755, Data: data}},
 		}
 	}
 	return []repo.Package{
@@ -70,18 +76,27 @@ type Repository struct {
 // repositories share.
 func New(ctx context.Context, dir string) (Repository, error) { return Release(ctx, dir, 1) }
 
-// Release is New with the broker's packages of version 2.0.20 and release. Its
-// index lists no others, as Alpine's does.
-func Release(ctx context.Context, dir string, release int) (Repository, error) {
+// Release is New with the broker's packages of version 2.0.20 and release, for
+// the architectures, by apk's names, or Arch. Its indexes list no others, as
+// Alpine's do.
+func Release(ctx context.Context, dir string, release int, archs ...string) (Repository, error) {
 	key, err := trusted()
 	if err != nil {
 		return Repository{}, err
 	}
-	return Repository{dir, filepath.Join(dir, key.Name)}, write(ctx, dir, key, packages(release))
+	if len(archs) == 0 {
+		archs = []string{Arch}
+	}
+	for _, arch := range archs {
+		if err := repo.Write(ctx, dir, arch, packages(release, arch), key, time.Unix(0, 0)); err != nil {
+			return Repository{}, err
+		}
+	}
+	return Repository{dir, filepath.Join(dir, key.Name)}, nil
 }
 
 func write(ctx context.Context, dir string, key *repo.Key, pkgs []repo.Package) error {
-	return repo.Write(ctx, dir, arch, pkgs, key, time.Unix(0, 0))
+	return repo.Write(ctx, dir, Arch, pkgs, key, time.Unix(0, 0))
 }
 
 // Handler serves the repository under URLPath, and nothing else.

@@ -32,14 +32,14 @@ func (r Repository) Spoil(ctx context.Context, kind string) error {
 	if kind == "setuid" {
 		return r.setuid(ctx)
 	}
-	path := filepath.Join(r.Dir, arch, Broker)
+	path := filepath.Join(r.Dir, Arch, Broker)
 	file, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	switch kind {
 	case "swapped":
-		file, err = os.ReadFile(filepath.Join(r.Dir, arch, "mosquitto-clients-2.0.21-r0.apk"))
+		file, err = os.ReadFile(filepath.Join(r.Dir, Arch, "mosquitto-clients-2.0.21-r0.apk"))
 	case "data":
 		var at int
 		if at, err = lastMember(file); err == nil {
@@ -50,7 +50,7 @@ func (r Repository) Spoil(ctx context.Context, kind string) error {
 	case "foreign":
 		file, err = signedByAnother(ctx, Broker)
 	case "index":
-		path = filepath.Join(r.Dir, arch, Index)
+		path = filepath.Join(r.Dir, Arch, Index)
 		file, err = signedByAnother(ctx, Index)
 	default:
 		err = fmt.Errorf("%q is none of %q", kind, Kinds)
@@ -67,7 +67,7 @@ func (r Repository) setuid(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pkgs := packages(1)
+	pkgs := packages(1, Arch)
 	for _, p := range pkgs {
 		if p.FileName() == Broker {
 			p.Files[0].Mode |= fs.ModeSetuid
@@ -88,10 +88,10 @@ func signedByAnother(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := write(ctx, dir, key, packages(1)); err != nil {
+	if err := write(ctx, dir, key, packages(1, Arch)); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(filepath.Join(dir, arch, name))
+	return os.ReadFile(filepath.Join(dir, Arch, name))
 }
 
 // lastMember is where the last of a package's gzip members begins.

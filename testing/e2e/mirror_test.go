@@ -12,11 +12,17 @@ import (
 )
 
 // Lock, mirror, and a build where there is no interface but loopback: the same
-// digest, as skopeo reads it.
+// digest, as skopeo reads it, of an image and of an index.
 func TestMirrorBuildsWithoutANetwork(t *testing.T) {
 	ns := namespace(t)
 	need.Program(t, "skopeo")
-	r, err := apkrepo.New(t.Context(), t.TempDir())
+	for _, platforms := range []string{"linux/amd64", "linux/amd64,linux/arm64"} {
+		t.Run(platforms, func(t *testing.T) { mirrorsWithoutANetwork(t, ns, platforms) })
+	}
+}
+
+func mirrorsWithoutANetwork(t *testing.T, ns, platforms string) {
+	r, err := apkrepo.Release(t.Context(), t.TempDir(), 1, "x86_64", "aarch64")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,11 +41,11 @@ func TestMirrorBuildsWithoutANetwork(t *testing.T) {
 	}
 	digest := func() string {
 		t.Helper()
-		return run(t, dir, "skopeo", "inspect", "--format", "{{.Digest}}", "oci:.mosqbuild/image")
+		return "sha256:" + strings.Fields(run(t, dir, "sh", "-c", "skopeo inspect --raw oci:.mosqbuild/image | sha256sum"))[0]
 	}
-	unlocked := succeed(online, append([]string{program, "image", "build"}, from(location)...)...)
-	succeed(online, append([]string{program, "image", "lock"}, from(location)...)...)
-	succeed(online, append([]string{program, "image", "build"}, from(location)...)...)
+	unlocked := succeed(online, append([]string{program, "image", "build", "--platform", platforms}, from(location)...)...)
+	succeed(online, append([]string{program, "image", "lock", "--platform", platforms}, from(location)...)...)
+	succeed(online, append([]string{program, "image", "build", "--platform", platforms}, from(location)...)...)
 	want := digest()
 	if want != unlocked {
 		t.Errorf("with the lock it is %s, without %s", want, unlocked)
@@ -51,7 +57,7 @@ func TestMirrorBuildsWithoutANetwork(t *testing.T) {
 	server.Close()
 
 	inside := func(args ...string) []string {
-		return append([]string{"ip", "netns", "exec", ns, program, "image", "build"}, args...)
+		return append([]string{"ip", "netns", "exec", ns, program, "image", "build", "--platform", platforms}, args...)
 	}
 	if got := run(t, "", "ip", "-n", ns, "-o", "link"); strings.Count(got, "\n") != 0 || !strings.Contains(got, "LOOPBACK") {
 		t.Fatalf("the namespace has %s", got)
