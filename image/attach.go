@@ -27,33 +27,55 @@ const sbomType = "application/spdx+json"
 // maxSBOM bounds a list of contents: that of 10,000 packages is smaller.
 const maxSBOM = 16 << 20
 
-// attach pushes the list of contents of every image in a, and that of an index
-// itself, as artifacts that refer to them, and returns the digest of a's own.
-// An image without such a list, and a registry that takes no artifacts, give "".
-func attach(to name.Repository, a Artifact, opts []remote.Option) (string, error) {
+// listed is an image or an index with the list of its contents, nil where it has
+// none.
+type listed struct {
+	Artifact
+	list []byte
+}
+
+// listsOf returns every image of a and last, where a is an index, that itself.
+func listsOf(a Artifact) ([]listed, error) {
 	images, err := imagesOf(a)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	lists := make([][]byte, len(images))
-	attached := ""
+	complete := true
+	var all []listed
 	for i, img := range images {
-		if lists[i], err = sbomOf(img); err != nil || lists[i] == nil {
-			return "", err
+		if lists[i], err = sbomOf(img); err != nil {
+			return nil, err
 		}
-		if attached, err = attachTo(to, img, lists[i], opts); err != nil || attached == "" {
-			return "", err
-		}
+		complete = complete && lists[i] != nil
+		all = append(all, listed{img, lists[i]})
 	}
 	index, several := a.(Index)
 	if !several {
-		return attached, nil
+		return all, nil
 	}
-	list, err := indexSBOM(index, images, lists)
-	if err != nil {
-		return "", err
+	own := listed{Artifact: index}
+	if complete {
+		if own.list, err = indexSBOM(index, images, lists); err != nil {
+			return nil, err
+		}
 	}
-	return attachTo(to, index, list, opts)
+	return append(all, own), nil
+}
+
+// attach pushes the lists of contents as artifacts that refer to what they list,
+// and returns the digest of the last one's: "" where it has none, or the registry
+// takes no artifacts.
+func attach(to name.Repository, all []listed, opts []remote.Option) (attached string, err error) {
+	for _, one := range all {
+		if attached = ""; one.list == nil {
+			continue
+		}
+		if attached, err = attachTo(to, one.Artifact, one.list, opts); err != nil || attached == "" {
+			return "", err
+		}
+	}
+	return attached, nil
 }
 
 // attachTo pushes a list of contents as an artifact that refers to a. Where the
@@ -61,7 +83,7 @@ func attach(to name.Repository, a Artifact, opts []remote.Option) (string, error
 // sha256-DIGEST:
 // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema.
 func attachTo(to name.Repository, subject Artifact, data []byte, opts []remote.Option) (string, error) {
-	a, err := artifact(data, subject)
+	a, err := artifact(data, sbomType, nil, subject)
 	if err != nil {
 		return "", err
 	}
@@ -76,29 +98,31 @@ func attachTo(to name.Repository, subject Artifact, data []byte, opts []remote.O
 	return digest.String(), err
 }
 
-// artifact is a manifest of the one blob data whose subject is of. Its config
-// has the artifact's type too: what knows no artifactType takes it from there.
-func artifact(data []byte, of Artifact) (Image, error) {
-	subject, err := partial.Descriptor(of)
+// artifact is a manifest of the one blob data, of that type, whose subject is
+// what. Its config has the artifact's type too: what knows no artifactType takes
+// it from there.
+func artifact(data []byte, kind types.MediaType, notes map[string]string, what partial.Describable) (Image, error) {
+	subject, err := partial.Descriptor(what)
 	if err != nil {
 		return nil, fmt.Errorf("describing the image: %w", err)
 	}
-	blob, err := partial.Descriptor(static.NewLayer(data, sbomType))
+	blob, err := partial.Descriptor(static.NewLayer(data, kind))
 	if err != nil {
-		return nil, fmt.Errorf("describing the SBOM: %w", err)
+		return nil, fmt.Errorf("describing what is attached: %w", err)
 	}
-	a := &assembled{config: []byte("{}"), layers: []v1.Layer{static.NewLayer(data, sbomType)}}
-	settings := v1.Descriptor{MediaType: sbomType}
+	a := &assembled{config: []byte("{}"), layers: []v1.Layer{static.NewLayer(data, kind)}}
+	settings := v1.Descriptor{MediaType: kind}
 	if settings.Digest, settings.Size, err = v1.SHA256(bytes.NewReader(a.config)); err != nil {
 		return nil, err
 	}
 	a.manifest, err = json.Marshal(struct {
 		v1.Manifest
-		ArtifactType string `json:"artifactType"`
+		ArtifactType types.MediaType `json:"artifactType"`
 	}{v1.Manifest{
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: settings, Layers: []v1.Descriptor{*blob},
-		Subject: &v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
-	}, sbomType})
+		Subject:     &v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
+		Annotations: notes,
+	}, kind})
 	return a, err
 }
 

@@ -19,6 +19,8 @@ type PushOptions struct {
 	Logins []string
 	// Trust says which certificates the registry may show.
 	Trust Trust
+	// Signer signs what is pushed; nil leaves it unsigned.
+	Signer *Signer
 	// WithTestCredentials pushes the defaults layer to any registry.
 	WithTestCredentials bool
 	// Progress is called with the bytes done and the bytes known of so far,
@@ -57,13 +59,13 @@ type Pushed struct {
 }
 
 // Push uploads what the registry lacks of img: the list of its contents, as an
-// artifact that refers to it, then blobs, then the manifest under the tag, so
-// that a failure leaves no tag behind. Of an index each image has such a list,
-// and the index another, and the images come by digest. The layer of test
-// credentials is left out unless the registry is on loopback or
-// o.WithTestCredentials. Server errors, 429 and broken connections are tried
-// again; a refusal isn't. Errors carry fault.Usage, or fault.Unreachable with
-// a hint.
+// artifact that refers to it, then signatures where o.Signer makes them, then
+// blobs, then the manifest under the tag, so that a failure leaves no tag behind.
+// Of an index each image has such a list and signatures, and the index others,
+// and the images come by digest. The layer of test credentials is left out unless
+// the registry is on loopback or o.WithTestCredentials. Server errors, 429 and
+// broken connections are tried again; a refusal isn't. Errors carry fault.Usage,
+// or fault.Unreachable with a hint.
 func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 	var scheme []name.Option
 	if o.Trust.Insecure {
@@ -84,8 +86,17 @@ func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 	defer transport.close()
 	opts := append(retries(o.RetryDelay), remote.WithContext(ctx), remote.WithTransport(transport),
 		remote.WithAuthFromKeychain(keychain{o.Logins}), remote.WithUserAgent("mosqbuild"))
-	if pushed.SBOM, err = attach(tag.Repository, img, opts); err != nil {
+	lists, err := listsOf(img)
+	if err != nil {
+		return Pushed{}, err
+	}
+	if pushed.SBOM, err = attach(tag.Repository, lists, opts); err != nil {
 		return Pushed{}, explain(ctx, fmt.Errorf("pushing the SBOM to %q: %w", o.Reference, err), pushHint(err, tag))
+	}
+	if o.Signer != nil {
+		if err := o.Signer.signAll(tag, lists, opts); err != nil {
+			return Pushed{}, explain(ctx, fmt.Errorf("signing %q: %w", o.Reference, err), pushHint(err, tag))
+		}
 	}
 	wait := func() {}
 	if o.Progress != nil {

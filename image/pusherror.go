@@ -59,7 +59,7 @@ func explain(ctx context.Context, err error, hint string) error {
 	if ctx.Err() != nil {
 		return errors.Join(ctx.Err(), err)
 	}
-	if fault.CodeOf(err) == fault.Usage {
+	if code := fault.CodeOf(err); code == fault.Usage || code == fault.Refused {
 		return err
 	}
 	return fault.With(fault.Unreachable, fault.Hint(err, "%s", hint))

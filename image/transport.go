@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -38,6 +39,9 @@ func (t *registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil && r.Method == http.MethodPut && resp.StatusCode == http.StatusCreated && strings.Contains(r.URL.Path, "/blobs/uploads/") {
 		t.uploaded.Add(1)
 	}
+	if err == nil && strings.Contains(r.URL.Path, "/referrers/") {
+		resp.Body = bounded{io.LimitReader(resp.Body, maxReferrers), resp.Body}
+	}
 	if err == nil {
 		if late := obey(r.Context(), resp); late != nil {
 			resp.Body.Close()
@@ -45,6 +49,16 @@ func (t *registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	return resp, err
+}
+
+// maxReferrers bounds the list of what refers to an image, in bytes: the library
+// would read on for as long as the registry sends.
+const maxReferrers = 4 << 20
+
+// bounded is a body of which a part is read.
+type bounded struct {
+	io.Reader
+	io.Closer
 }
 
 // close lets go of idle connections.
