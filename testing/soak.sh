@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs for hours what CI runs for seconds: MODEL_STEPS (50000000) of the failover's
 # simulation, MIRROR_KILLS (1000) mirrors that are killed, and every fuzz target for
-# FUZZTIME (5m). Prints what it came to as a table; what goes
+# FUZZTIME (5m); and what takes too long to build there: cosign. Prints what it came to as a table; what goes
 # wrong goes to stderr, and fails.
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,5 +16,7 @@ awk '/^=== RUN/ { name = $3 } / steps in / && name !~ /SeededBugs/ { sub(/^ *[a-
 	/^ *--- PASS: TestSeededBugs\// { sub(/.*\//, ""); sub(/ \(.*/, ""); gsub(/_/, " "); printf "| simulation, seeded bug: %s | found |\n", $0 }' "$log"
 go test -count=1 -timeout 6h -v -run '^TestKilledMirrorsGoOn$' ./testing/e2e >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 awk '/ mirrors, .* kills, / { sub(/^ *[a-z_]*\.go:[0-9]*: /, ""); printf "| mirrors killed and gone on with | %s |\n", $0 }' "$log"
+MOSQBUILD_TEST_COSIGN=1 go test -count=1 -timeout 2h -v -run 'Cosign' ./image >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+printf '| cosign and image verify | each takes what the other signs |\n'
 testing/fuzz.sh >"$log" || { cat "$log" >&2; exit 1; }
 awk '$2 == "execs:" { printf "| %s, %s | %s inputs, none failed |\n", $1, ENVIRON["FUZZTIME"], $3 }' "$log"
