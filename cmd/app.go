@@ -28,6 +28,8 @@ type app struct {
 	Config   string // --config; "" is mosqbuild.yaml where it exists
 	State    string // --state; "" is .mosqbuild beside the configuration
 	Quiet    bool   // --quiet: no progress
+
+	transfers *transfers // shared by copies
 }
 
 // config reads mosqbuild.yaml, or the defaults where there is none.
@@ -76,7 +78,7 @@ func (a *app) progress(format string, args ...any) {
 
 // note says what must be known even with --quiet.
 func (a *app) note(format string, args ...any) {
-	fmt.Fprintf(a.Err, "mosqbuild: "+format+"\n", args...)
+	a.transfers.write(a.Err, fmt.Sprintf("mosqbuild: "+format+"\n", args...))
 }
 
 // again puts --config and --state, where given, into the commands that text

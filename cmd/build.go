@@ -202,7 +202,7 @@ func (a *app) sources(cfg config.Config, o buildOptions) (packages.Options, erro
 	if err != nil {
 		return packages.Options{}, err
 	}
-	from := packages.Options{Keys: map[string][]byte{}, Cache: cache}
+	from := packages.Options{Keys: map[string][]byte{}, Cache: cache, Watch: a.download}
 	for _, r := range cfg.Image.Repositories {
 		if !strings.Contains(r, "://") {
 			r = a.beside(r)

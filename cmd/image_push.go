@@ -80,8 +80,10 @@ func (a *app) imagePush(ctx context.Context, o pushOptions, args []string) error
 	if err != nil {
 		return err
 	}
-	to.Progress = a.uploadProgress()
+	report, end := a.uploadProgress()
+	to.Progress = report
 	pushed, err := image.Push(ctx, img.Image, to)
+	end()
 	if err != nil {
 		return err
 	}

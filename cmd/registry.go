@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -111,16 +110,10 @@ func certRoots() []string {
 	return roots
 }
 
-// uploadProgress says at most once a second how far the upload is.
-func (a *app) uploadProgress() func(done, total int64) {
-	last := time.Now()
-	return func(done, total int64) {
-		if time.Since(last) < time.Second {
-			return
-		}
-		last = time.Now()
-		a.progress("pushing: %.1f of %.1f MB", float64(done)/1e6, float64(total)/1e6)
-	}
+// uploadProgress shows how far the upload is; end is to be called after it.
+func (a *app) uploadProgress() (report func(done, total int64), end func()) {
+	t := a.transfer("pushing")
+	return t.at, t.end
 }
 
 // pushNotes says what someone who pushes must know and can't see.

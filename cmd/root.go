@@ -17,7 +17,7 @@ import (
 // Main runs the command line args and returns the exit code. Cancelling ctx
 // ends whatever runs; nothing half-made is left.
 func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	a := &app{In: in, Out: out, Err: errOut}
+	a := &app{In: in, Out: out, Err: errOut, transfers: &transfers{}}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(in)

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -32,7 +31,7 @@ type runningStep struct {
 
 func newStepLines(a *app) *stepLines {
 	l := &stepLines{a: a, ended: make(chan struct{})}
-	if f, ok := a.Err.(*os.File); ok && !a.Quiet && term.IsTerminal(int(f.Fd())) {
+	if f := a.barTerminal(); f != nil {
 		if l.width, _, _ = term.GetSize(int(f.Fd())); l.width <= 0 {
 			l.width = 80
 		}

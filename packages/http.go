@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/retryafter"
@@ -102,7 +103,12 @@ func (r repository) get(ctx context.Context, u string, limit int64, had *answer)
 	watchdog := time.AfterFunc(stall, func() { cancel(fmt.Errorf("nothing came for %v", stall)) })
 	defer watchdog.Stop()
 	got := answer{tag: resp.Header.Get("ETag")}
-	got.data, err = readAll(watched{resp.Body, watchdog}, resp.ContentLength, limit)
+	body := io.NopCloser(watched{resp.Body, watchdog})
+	if r.watch != nil {
+		body = r.watch(path.Base(req.URL.Path), resp.ContentLength, body)
+		defer body.Close()
+	}
+	got.data, err = readAll(body, resp.ContentLength, limit)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

@@ -2,6 +2,7 @@ package packages
 
 import (
 	"cmp"
+	"io"
 	"net/http"
 
 	"chainguard.dev/apko/pkg/apk/apk"
@@ -28,6 +29,11 @@ type Options struct {
 	// Transport is used for http(s) repositories; nil is one that follows the
 	// proxy settings of the process.
 	Transport http.RoundTripper
+	// Watch is called with each file that a http(s) server begins to send: its
+	// name, its size in bytes, -1 where the server doesn't say, and its body. What
+	// it returns is read instead, and closed in the end, whatever that is. Several
+	// goroutines call it. Nil watches nothing.
+	Watch func(file string, size int64, body io.Reader) io.ReadCloser
 }
 
 // Architecture returns Arch, or its default.

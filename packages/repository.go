@@ -23,6 +23,7 @@ type repository struct {
 	location string // URL or folder, as Options names it
 	client   *http.Client
 	cache    string // as Options has it
+	watch    func(file string, size int64, body io.Reader) io.ReadCloser
 }
 
 func (o Options) repository(location string) (repository, error) {
@@ -37,7 +38,7 @@ func (o Options) repository(location string) (repository, error) {
 	if transport == nil {
 		transport = defaultTransport()
 	}
-	return repository{location, &http.Client{Transport: transport}, o.Cache}, nil
+	return repository{location, &http.Client{Transport: transport}, o.Cache, o.Watch}, nil
 }
 
 // defaultTransport differs from Go's in that it gives up soon on a network

@@ -87,7 +87,7 @@ func newVictim(t *testing.T) *victim {
 	}
 	v.key = filepath.Join(v.dir, key.Name)
 	write(t, v.config, "image: {packages: [mosquitto]}\n")
-	server := httptest.NewServer(http.StripPrefix("/main", slow(http.FileServer(http.Dir(v.dir)))))
+	server := httptest.NewServer(http.StripPrefix("/main", slow(http.FileServer(http.Dir(v.dir)), 6*time.Millisecond)))
 	t.Cleanup(server.Close)
 	v.location = server.URL + "/main"
 	sums := filepath.Join(t.TempDir(), "sums")
@@ -102,16 +102,19 @@ func newVictim(t *testing.T) *victim {
 	return v
 }
 
-// slow sends in pieces with pauses between.
-func slow(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(slowWriter{w}, r) })
+// slow sends in pieces of 8 KiB with pauses between.
+func slow(next http.Handler, pause time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(slowWriter{w, pause}, r) })
 }
 
-type slowWriter struct{ http.ResponseWriter }
+type slowWriter struct {
+	http.ResponseWriter
+	pause time.Duration
+}
 
 func (w slowWriter) Write(p []byte) (n int, err error) {
 	for piece := range slices.Chunk(p, 8<<10) {
-		time.Sleep(6 * time.Millisecond)
+		time.Sleep(w.pause)
 		m, err := w.ResponseWriter.Write(piece)
 		if n += m; err != nil {
 			return n, err
