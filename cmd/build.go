@@ -30,11 +30,17 @@ type buildOptions struct {
 	Platforms    []string // nil is the configuration's
 	UpdateLock   bool
 	Only         []string // packages of the lock to renew; none is all
+	Compression  string   // of layers; "" is gzip
 }
 
 func (o *buildOptions) flags(c *cobra.Command) {
 	o.from(c)
 	c.Flags().StringVar(&o.Defaults, "defaults", defaultsTest, "test credentials in the image: `test or none`")
+}
+
+// compress adds the flag that says how layers are compressed.
+func (o *buildOptions) compress(c *cobra.Command) {
+	c.Flags().StringVar(&o.Compression, "compression", image.Gzip, "of the layers: `gzip or zstd`")
 }
 
 // args takes names of packages with --update-lock alone.
@@ -60,6 +66,11 @@ const (
 )
 
 func (o *buildOptions) check() error {
+	if o.Compression != "" {
+		if err := image.CheckCompression(o.Compression); err != nil {
+			return err
+		}
+	}
 	if o.Defaults == defaultsTest || o.Defaults == defaultsNone {
 		return nil
 	}
@@ -157,8 +168,9 @@ func (a *app) specs(ctx context.Context, cfg config.Config, o buildOptions, arch
 			Labels:  cfg.Image.Labels,
 			Created: epoch,
 			// What an image is of is its packages; the configuration shows in it.
-			Revision: lock.Digest(),
-			Cache:    from.Cache,
+			Revision:    lock.Digest(),
+			Compression: o.Compression,
+			Cache:       from.Cache,
 		})
 	}
 	return specs, err

@@ -93,7 +93,7 @@ func (a *app) buildAgent(ctx context.Context, which component, o buildOptions) (
 	}
 	b := built{Name: agentName(cfg)}
 	archs, err := o.archs(cfg)
-	if err := errors.Join(err, image.CheckReference(b.Name)); err != nil {
+	if err := errors.Join(err, o.check(), image.CheckReference(b.Name)); err != nil {
 		return built{}, err
 	}
 	version := ""
@@ -105,6 +105,7 @@ func (a *app) buildAgent(ctx context.Context, which component, o buildOptions) (
 		if i == 0 {
 			version = spec.Program.Version
 		}
+		spec.Compression = o.Compression
 		return image.BuildAgent(ctx, spec)
 	})
 	if err != nil {

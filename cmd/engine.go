@@ -55,6 +55,9 @@ func (e engine) check(c *cobra.Command, which component) error {
 		if which.Name == componentAgent {
 			return fault.With(fault.Usage, errors.New("--engine=buildah goes with --component=broker: the agents' image is one program"))
 		}
+		if c.Flags().Changed("compression") {
+			return fault.With(fault.Usage, errors.New("--compression goes with --engine=native: buildah compresses its layers itself"))
+		}
 	default:
 		return fault.With(fault.Usage, fmt.Errorf("--engine %q is neither %s nor %s", e.Name, engineNative, engineBuildah))
 	}

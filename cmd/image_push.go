@@ -53,7 +53,7 @@ the manifests of "mosqbuild render" bring real ones.`,
 				return err
 			}
 			o.rebuild = c.Flags().Changed("platform")
-			for _, name := range brokersOnly {
+			for _, name := range append(brokersOnly, "compression") {
 				o.rebuild = o.rebuild || c.Flags().Changed(name)
 			}
 			return a.imagePush(c.Context(), o, args)
@@ -61,6 +61,7 @@ the manifests of "mosqbuild render" bring real ones.`,
 	}
 	o.build.flags(c)
 	o.build.platforms(c)
+	o.build.compress(c)
 	o.which.flags(c)
 	o.registry.flags(c)
 	c.Flags().StringVar(&o.sign, "sign", "", "sign with the private key in `file`")

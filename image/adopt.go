@@ -99,7 +99,7 @@ func leaked(where string, err error) error {
 
 // eachFile calls f for every regular file of a layer with its clean name.
 func eachFile(ctx context.Context, l v1.Layer, f func(name string, r io.Reader) error) (err error) {
-	r, err := l.Uncompressed()
+	r, err := Unpack(l)
 	if err != nil {
 		return fmt.Errorf("reading a layer: %w", err)
 	}

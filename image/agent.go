@@ -12,6 +12,7 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/packages"
@@ -21,9 +22,13 @@ import (
 // and Kubernetes', Go's, the MQTT client's, and smaller libraries'.
 var agentLicenses = []string{"Apache-2.0", "BSD-3-Clause", "EPL-2.0", "ISC", "MIT"}
 
-// agentPacking takes longer than that of other layers, for 5 % less: every node
+// agentPackings take longer than those of other layers, for 5 % less: every node
 // of three pulls the image, and a pod that waits for it guards nothing.
-var agentPacking = packing{level: 9, block: 1 << 20}
+var agentPackings = map[string]packing{
+	"":   {Gzip, 9, 1 << 20},
+	Gzip: {Gzip, 9, 1 << 20},
+	Zstd: {Zstd, int(zstd.SpeedBestCompression), 0},
+}
 
 // kindProgram is the one layer of an agents' image.
 const kindProgram = "program"
@@ -43,6 +48,8 @@ type AgentSpec struct {
 	Created time.Time
 	// Revision is the source revision for the label of that name, if any.
 	Revision string
+	// Compression of the layer: Gzip or Zstd. Default: Gzip.
+	Compression string
 }
 
 // BuildAgent assembles the agents' image: the program, names for its uid and
@@ -61,7 +68,10 @@ func BuildAgent(ctx context.Context, s AgentSpec) (Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building image %q: %w", s.Name, err)
 	}
-	layer, err := agentPacking.memoryLayer(ctx, append(entries, sbom), s.Created)
+	if _, err := packingOf(s.Compression); err != nil {
+		return nil, fmt.Errorf("building image %q: %w", s.Name, err)
+	}
+	layer, err := agentPackings[s.Compression].memoryLayer(ctx, append(entries, sbom), s.Created)
 	if err != nil {
 		return nil, fmt.Errorf("building image %q: %w", s.Name, err)
 	}

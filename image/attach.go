@@ -155,7 +155,7 @@ func sbomOf(img Image) ([]byte, error) {
 
 // fileIn reads a file of one layer; nil where it has none of that path.
 func fileIn(l v1.Layer, path string) (data []byte, err error) {
-	r, err := l.Uncompressed()
+	r, err := Unpack(l)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -38,16 +39,16 @@ type cached struct {
 }
 
 // packagesLayer returns the layer of the packages and the accounts they bring.
-func packagesLayer(ctx context.Context, s Spec) (*layer, accounts, error) {
+func packagesLayer(ctx context.Context, s Spec, p packing) (*layer, accounts, error) {
 	if s.Cache == "" {
 		entries, base, err := load(ctx, s)
 		if err != nil {
 			return nil, base, err
 		}
-		l, err := memoryLayer(ctx, entries, s.Created)
+		l, err := p.memoryLayer(ctx, entries, s.Created)
 		return l, base, err
 	}
-	c := layerCache{filepath.Join(s.Cache, "layers"), cacheKey(s)}
+	c := layerCache{filepath.Join(s.Cache, "layers"), cacheKey(s, p), p}
 	if l, base, err := c.read(); err == nil {
 		return l, base, nil
 	}
@@ -73,17 +74,21 @@ func load(ctx context.Context, s Spec) ([]packages.Entry, accounts, error) {
 	return entries, base, err
 }
 
-func cacheKey(s Spec) string {
+func cacheKey(s Spec, p packing) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "format %d gzip %d/%d created %d lock %s", cacheFormat, gzipLevel, gzipBlock, s.Created.Unix(), s.Lock.Digest())
+	fmt.Fprintf(h, "format %d %s created %d lock %s", cacheFormat, p, s.Created.Unix(), s.Lock.Digest())
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// layerCache is one entry of the cache: KEY.tar.gz and, written after it and
-// with its checksum, KEY.json. Two builds at once write the same bytes.
-type layerCache struct{ dir, key string }
+// layerCache is one entry of the cache: KEY.tar.gz, or KEY.tar.zst, and, written
+// after it and with its checksum, KEY.json. Two builds at once write the same
+// bytes.
+type layerCache struct {
+	dir, key string
+	packing  packing
+}
 
-func (c layerCache) blob() string { return filepath.Join(c.dir, c.key+".tar.gz") }
+func (c layerCache) blob() string { return filepath.Join(c.dir, c.key+c.packing.extension()) }
 func (c layerCache) info() string { return filepath.Join(c.dir, c.key+".json") }
 
 // read returns the cached layer after reading all of it once: a file cut short
@@ -112,7 +117,7 @@ func (c layerCache) read() (*layer, accounts, error) {
 	if n != meta.Size || sum(h) != meta.Digest {
 		return nil, accounts{}, fmt.Errorf("reading %q: checksum differs", c.blob())
 	}
-	return &layer{digest: meta.Digest, diffID: meta.DiffID, size: meta.Size, open: c.open, file: c.blob()}, meta.Base, nil
+	return &layer{digest: meta.Digest, diffID: meta.DiffID, size: meta.Size, mediaType: c.packing.mediaType(), open: c.open, file: c.blob()}, meta.Base, nil
 }
 
 func (c layerCache) open() (io.ReadCloser, error) { return os.Open(c.blob()) }
@@ -123,7 +128,7 @@ func (c layerCache) write(ctx context.Context, entries []packages.Entry, base ac
 	}
 	var l *layer
 	err := replace(c.blob(), publicMode, func(w io.Writer) (err error) {
-		l, err = writeLayer(ctx, w, entries, created)
+		l, err = c.packing.writeLayer(ctx, w, entries, created)
 		return err
 	})
 	if err != nil {
@@ -157,8 +162,11 @@ func (c layerCache) prune() error {
 		}
 	}
 	for _, p := range oldest(written, len(infos)-cacheKeep) {
-		blob := p[:len(p)-len(".json")] + ".tar.gz"
-		if err := errors.Join(removeIfThere(p), removeIfThere(blob)); err != nil {
+		errs := []error{removeIfThere(p)}
+		for _, packing := range packings {
+			errs = append(errs, removeIfThere(strings.TrimSuffix(p, ".json")+packing.extension()))
+		}
+		if err := errors.Join(errs...); err != nil {
 			return err
 		}
 	}

@@ -74,7 +74,7 @@ func unpack(ctx context.Context, l v1.Layer, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	r, err := l.Uncompressed()
+	r, err := Unpack(l)
 	if err != nil {
 		return errors.Join(err, root.Close())
 	}

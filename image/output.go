@@ -65,7 +65,8 @@ func (o Output) Check(platforms ...string) error {
 
 // Write writes a to out under ref, such as "localhost/mosquitto:latest". A
 // failure leaves what was there before. Files that hold test credentials are
-// readable by their owner alone.
+// readable by their owner alone. A docker archive's layers are always gzip, which
+// is what readers of those expect.
 func Write(ctx context.Context, a Artifact, out Output, ref string) error {
 	tag, err := parseReference(ref)
 	if err != nil {
@@ -92,6 +93,9 @@ func Write(ctx context.Context, a Artifact, out Output, ref string) error {
 	case FormatDockerArchive:
 		err = atomicfile.Stream(out.Path, c.mode, func(f *os.File) error {
 			img, err := Choose(a, "")
+			if err == nil {
+				img, err = gzipped(ctx, img)
+			}
 			if err != nil {
 				return err
 			}

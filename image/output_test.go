@@ -318,8 +318,9 @@ func TestWriteRefuses(t *testing.T) {
 	noLeftovers(t, filepath.Dir(file), "file")
 }
 
-// TestPodmanLoads needs a podman that can store images.
-func TestPodmanLoads(t *testing.T) {
+// podmanStorage gives podman a storage of the test's own.
+func podmanStorage(t *testing.T) {
+	t.Helper()
 	if _, err := exec.LookPath("podman"); err != nil {
 		need.Unmet(t, "podman is not installed")
 	}
@@ -332,6 +333,11 @@ func TestPodmanLoads(t *testing.T) {
 	if out, err := exec.Command("podman", "images").CombinedOutput(); err != nil {
 		need.Unmet(t, "podman can't store images here: %v: %s", err, out)
 	}
+}
+
+// TestPodmanLoads needs a podman that can store images.
+func TestPodmanLoads(t *testing.T) {
+	podmanStorage(t)
 	img := testImage(t)
 	write(t, img, image.Output{Format: image.FormatPodman})
 	out, err := exec.Command("podman", "image", "inspect", "--format", "{{.Digest}} {{.RepoTags}}", testName).CombinedOutput()

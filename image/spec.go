@@ -35,6 +35,8 @@ type Spec struct {
 	Created time.Time
 	// Revision is the source revision for the label of that name, if any.
 	Revision string
+	// Compression of the layers: Gzip or Zstd. Default: Gzip.
+	Compression string
 	// Cache is the folder below which packages layers are kept. Default: none.
 	Cache string
 }
@@ -63,7 +65,11 @@ func Build(ctx context.Context, s Spec) (Image, error) {
 // buildLayers makes the layers in the order in which they change: packages
 // seldom, rendered files with the configuration, credentials on every machine.
 func buildLayers(ctx context.Context, s Spec) ([]part, error) {
-	pkgs, base, err := packagesLayer(ctx, s)
+	p, err := packingOf(s.Compression)
+	if err != nil {
+		return nil, err
+	}
+	pkgs, base, err := packagesLayer(ctx, s, p)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +93,7 @@ func buildLayers(ctx context.Context, s Spec) ([]part, error) {
 	}
 	parts := []part{newPart(kindPackages, pkgs, s.Created)}
 	for _, l := range layers {
-		built, err := memoryLayer(ctx, l.entries, s.Created)
+		built, err := p.memoryLayer(ctx, l.entries, s.Created)
 		if err != nil {
 			return nil, fmt.Errorf("making the layer of %s: %w", l.kind, err)
 		}

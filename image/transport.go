@@ -40,7 +40,7 @@ func (t *registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		t.uploaded.Add(1)
 	}
 	if err == nil && strings.Contains(r.URL.Path, "/referrers/") {
-		resp.Body = bounded{io.LimitReader(resp.Body, maxReferrers), resp.Body}
+		resp.Body = boundedBody{io.LimitReader(resp.Body, maxReferrers), resp.Body}
 	}
 	if err == nil {
 		if late := obey(r.Context(), resp); late != nil {
@@ -55,8 +55,8 @@ func (t *registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // would read on for as long as the registry sends.
 const maxReferrers = 4 << 20
 
-// bounded is a body of which a part is read.
-type bounded struct {
+// boundedBody is a body of which a part is read.
+type boundedBody struct {
 	io.Reader
 	io.Closer
 }

@@ -71,6 +71,7 @@ func TestStreams(t *testing.T) {
 	for _, c := range []struct{ line, stdin, stdout string }{
 		{"init", "", `^mosqbuild.yaml\n$`},
 		{"init --stdout", "", `(?s)^#.*\nlisteners:\n`},
+		{"image build --compression zstd " + s.fromRepo, "", `^` + digest},
 		{"image build " + s.fromRepo, "", `^` + digest},
 		{"image push REGISTRY/mosquitto", "", `^127.0.0.1:\d+/mosquitto@` + digest},
 		{"image context context " + s.fromRepo, "", `^context\n$`},

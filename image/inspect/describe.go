@@ -58,6 +58,9 @@ type Layer struct {
 	// Digest is that of the compressed bytes, DiffID that of the tar stream.
 	Digest string `json:"digest"`
 	DiffID string `json:"diffID"`
+	// MediaType says how it is compressed, such as
+	// "application/vnd.oci.image.layer.v1.tar+zstd".
+	MediaType string `json:"mediaType"`
 	// Size is that of the compressed bytes, Unpacked that of the tar stream.
 	Size     int64 `json:"size"`
 	Unpacked int64 `json:"unpacked"`

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/mosqbuild/mosqbuild/image"
 )
 
 // maxEntries bounds what one image may make us remember: the largest images in
@@ -30,7 +32,12 @@ func (r *Layer) read(ctx context.Context, l v1.Layer, n int, t *tree) error {
 	if r.Size, err = l.Size(); err != nil {
 		return err
 	}
-	stream, err := l.Uncompressed()
+	mediaType, err := l.MediaType()
+	if err != nil {
+		return err
+	}
+	r.MediaType = string(mediaType)
+	stream, err := image.Unpack(l)
 	if err != nil {
 		return err
 	}
