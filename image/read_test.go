@@ -195,6 +195,11 @@ func FuzzReadArchive(f *testing.F) {
 	f.Add(ociArchive(f, func(_ *tar.Header, data []byte) []byte { return data }))
 	f.Add(ociArchive(f, func(_ *tar.Header, data []byte) []byte { return data[:len(data)/2] }))
 	f.Add([]byte("oci-layout"))
+	index, err := os.ReadFile(writeIndex(f, testIndex(f), image.FormatOCIArchive).Path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(index)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "a.tar")
 		if err := os.WriteFile(path, data, 0o600); err != nil {
