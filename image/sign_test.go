@@ -151,3 +151,25 @@ func TestSignBeforeTheTag(t *testing.T) {
 		t.Error("there is a tag")
 	}
 }
+
+// TestSignToDockerRegistry with TLS and a login, which Verify needs, too.
+func TestSignToDockerRegistry(t *testing.T) {
+	host, certDir, logins := dockerRegistry(t)
+	img := testImage(t)
+	signer, key := keyPair(t)
+	o := pushTo(host)
+	o.Trust.Dir, o.Logins, o.Signer = certDir, []string{logins}, signer
+	for range 2 {
+		if _, err := image.Push(t.Context(), img, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := image.ReadOptions{Trust: o.Trust, RetryDelay: time.Millisecond}
+	if _, err := image.Verify(t.Context(), o.Reference, key, read); fault.CodeOf(err) != fault.Unreachable || !strings.Contains(fault.HintOf(err), "podman login") {
+		t.Errorf("without a login: %v, hint %q", err, fault.HintOf(err))
+	}
+	read.Logins = o.Logins
+	if v, err := image.Verify(t.Context(), o.Reference, key, read); err != nil || v.Identity != o.Reference || len(v.SBOMs) != 1 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
