@@ -16,6 +16,7 @@ type apko struct {
 	w       *workspace
 	program string
 	config  string // apko.yaml
+	archs   string
 }
 
 func (w *workspace) newApko(ctx context.Context) (apko, error) {
@@ -23,7 +24,7 @@ func (w *workspace) newApko(ctx context.Context) (apko, error) {
 	if err != nil {
 		return apko{}, err
 	}
-	a := apko{w, program, filepath.Join(w.dir, "apko.yaml")}
+	a := apko{w, program, filepath.Join(w.dir, "apko.yaml"), "amd64"}
 	return a, a.configure()
 }
 
@@ -62,7 +63,7 @@ func (a apko) build(cold bool) contender {
 		if err != nil {
 			return sample{}, err
 		}
-		c := exec.CommandContext(ctx, a.program, "build", "--arch", "amd64", "--sbom=false", "--vcs=false",
+		c := exec.CommandContext(ctx, a.program, "build", "--arch", a.archs, "--sbom=false", "--vcs=false",
 			"--cache-dir", cache, a.config, "localhost/mosquitto:latest", layout)
 		c.Dir = a.w.dir
 		c.Env = append(os.Environ(), "TMPDIR="+tmp, "XDG_CACHE_HOME="+cache)

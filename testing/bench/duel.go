@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -14,6 +15,7 @@ import (
 type sample struct {
 	wall time.Duration
 	cpu  time.Duration // user and system, of all its processes
+	peak int64         // memory of the largest of them, in bytes; 0 is not measured
 }
 
 // contender runs a job once, prepared anew; only the job itself is timed.
@@ -46,12 +48,15 @@ func (w *workspace) race(ctx context.Context, pairs int, ours, peer contender) (
 	return result{ours: a.String(), peer: b.String(), ratio: r, reached: r}, nil
 }
 
-// String returns wall and CPU time in milliseconds.
+// String returns wall and CPU time in milliseconds, and peak memory.
 func (s sample) String() string {
-	if s.cpu == 0 {
+	switch {
+	case s.cpu == 0:
 		return milliseconds(s.wall)
+	case s.peak == 0:
+		return fmt.Sprintf("%s (CPU %s)", milliseconds(s.wall), milliseconds(s.cpu))
 	}
-	return fmt.Sprintf("%s (CPU %s)", milliseconds(s.wall), milliseconds(s.cpu))
+	return fmt.Sprintf("%s (CPU %s, %.0f MB)", milliseconds(s.wall), milliseconds(s.cpu), float64(s.peak)/1e6)
 }
 
 func milliseconds(d time.Duration) string {
@@ -63,6 +68,7 @@ func medians(all []sample) sample {
 	return sample{
 		wall: median(all, func(s sample) time.Duration { return s.wall }),
 		cpu:  median(all, func(s sample) time.Duration { return s.cpu }),
+		peak: median(all, func(s sample) int64 { return s.peak }),
 	}
 }
 
@@ -89,5 +95,11 @@ func timed(c *exec.Cmd) (sample, error) {
 		return s, fmt.Errorf("running %q: %w\n%s", c.Args, err, said.String())
 	}
 	s.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	// Linux counts in KiB, and begins with what the process that starts another
+	// has had itself: https://man7.org/linux/man-pages/man2/getrusage.2.html.
+	var own syscall.Rusage
+	if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok && syscall.Getrusage(syscall.RUSAGE_SELF, &own) == nil && usage.Maxrss > own.Maxrss {
+		s.peak = usage.Maxrss * 1024
+	}
 	return s, nil
 }

@@ -28,7 +28,12 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := error(nil)
+	if len(os.Args) == 3 && os.Args[1] == generateArg {
+		err = generate(ctx, os.Args[2])
+	} else {
+		err = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	}
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -49,6 +54,21 @@ var jobs = []job{
 	{name: "image build, nothing cached; buildah", target: 0.2, run: coldBuildAgainstBuildah},
 	{name: "image build, packages layer cached; apko, nothing cached", target: 0.5, run: warmBuildAgainstApko},
 	{name: "image build, packages layer cached; apko, packages cached", target: 0.5, run: warmBuildAgainstWarmApko},
+	{name: "build of 1 package, nothing cached; apko", target: 1, run: scaledAgainstApko(1, nil, true)},
+	{name: "build of 10 packages, nothing cached; apko", target: 1, run: scaledAgainstApko(10, nil, true)},
+	{name: "build of 60 packages, nothing cached; apko", target: 1, run: scaledAgainstApko(60, nil, true)},
+	{name: "build of 1 package, again; apko", target: 1, run: scaledAgainstApko(1, nil, false)},
+	{name: "build of 10 packages, again; apko", target: 1, run: scaledAgainstApko(10, nil, false)},
+	{name: "build of 60 packages, again; apko", target: 1, run: scaledAgainstApko(60, nil, false)},
+	{name: "build of 1 package, 2 platforms, nothing cached; apko", target: 1, run: scaledAgainstApko(1, bothPlatforms, true)},
+	{name: "build of 10 packages, 2 platforms, nothing cached; apko", target: 1, run: scaledAgainstApko(10, bothPlatforms, true)},
+	{name: "build of 60 packages, 2 platforms, nothing cached; apko", target: 1, run: scaledAgainstApko(60, bothPlatforms, true)},
+	{name: "build of 1 package, 2 platforms, again; apko", target: 1, run: scaledAgainstApko(1, bothPlatforms, false)},
+	{name: "build of 10 packages, 2 platforms, again; apko", target: 1, run: scaledAgainstApko(10, bothPlatforms, false)},
+	{name: "build of 60 packages, 2 platforms, again; apko", target: 1, run: scaledAgainstApko(60, bothPlatforms, false)},
+	{name: "build of 60 packages, nothing changed; --version", target: 50, unit: "ms more", run: rebuildUnchanged},
+	{name: "peak memory, a package of 64 MB; ours of 1 MB", target: 1.3, run: memoryOfLarge},
+	{name: "push after a one-file change; skopeo copy", target: 1, run: pushOneChange},
 	{name: "image size; official image", target: 2.5, unit: "MB", run: imageSize},
 	{name: "import of 2,000 users, 1,000 iterations; mosquitto_passwd", target: 0.6, run: importAt1000},
 	{name: "import of 2,000 users, 101 iterations; mosquitto_passwd", run: importAt101},
