@@ -229,7 +229,7 @@ func (a *app) sources(cfg config.Config, o buildOptions) (packages.Options, erro
 		from.Repositories = o.Repositories
 	}
 	if o.Local {
-		dir, key, err := source.Repository(cache)
+		dir, key, err := source.Repository(cache, source.Target{Mosquitto: cfg.Mosquitto})
 		if err != nil {
 			return from, err
 		}

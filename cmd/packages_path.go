@@ -10,12 +10,14 @@ import (
 
 func newPackagesPath(a *app) *cobra.Command {
 	var cache string
+	var target source.Target
 	c := &cobra.Command{
 		Use:   "path",
 		Short: "Print the folder of the packages built from source",
 		Long: `Print the folder of the packages built from source. It holds all that "mosqbuild
 image build --repository DIR --repository-key DIR/NAME.rsa.pub" needs, so it can
-be copied to where there is no network at all.`,
+be copied to where there is no network at all. Each of Mosquitto's series has a
+folder of its own.`,
 		Example: `  mosqbuild packages path
   cp -rL "$(mosqbuild packages path)" /media/stick/packages`,
 		Args: cobra.NoArgs,
@@ -24,7 +26,7 @@ be copied to where there is no network at all.`,
 			if err != nil {
 				return err
 			}
-			dir, _, err := source.Repository(folder)
+			dir, _, err := source.Repository(folder, target)
 			if err != nil {
 				return err
 			}
@@ -32,6 +34,7 @@ be copied to where there is no network at all.`,
 			return err
 		},
 	}
+	c.Flags().StringVar(&target.Mosquitto, "mosquitto", "", "the broker's `series`: 2.0 or 2.1 (default: 2.0)")
 	c.Flags().StringVar(&cache, "cache", "", "`folder` that the build was given (default: the user's cache folder)")
 	return c
 }

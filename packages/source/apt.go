@@ -19,7 +19,8 @@ import (
 // suite is the Debian release whose sources are built.
 const suite = "trixie"
 
-// spareSuite is where versions stand for longer that a release has replaced.
+// spareSuite is where versions stand for longer that a release has replaced, and
+// where a series is that the release doesn't have.
 const spareSuite = "sid"
 
 // keyrings are where Debian's archive keys are, newest name first.
@@ -70,9 +71,20 @@ func (a apt) run(ctx context.Context, dir string, out, log io.Writer, program st
 	return nil
 }
 
+// request asks for a source package, in a version of a series such as "2.1", or
+// in any of the suite where that is "".
+type request struct{ name, series string }
+
+// among returns those of versions that are of the series.
+func (r request) among(versions []string) []string {
+	return slices.DeleteFunc(versions, func(v string) bool {
+		return r.series != "" && !strings.HasPrefix(v, r.series+".")
+	})
+}
+
 // resolve reads the suite's signed index anew and returns the source packages
-// called names in the newest versions that the mirror now delivers.
-func (a apt) resolve(ctx context.Context, names []string, log io.Writer) ([]Source, error) {
+// that are asked for in the newest versions that the mirror now delivers.
+func (a apt) resolve(ctx context.Context, wanted []request, log io.Writer) ([]Source, error) {
 	if err := os.MkdirAll(a.dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -87,7 +99,7 @@ func (a apt) resolve(ctx context.Context, names []string, log io.Writer) ([]Sour
 	if err != nil {
 		return nil, err
 	}
-	return a.index(ctx, mirrors, names, log)
+	return a.index(ctx, mirrors, wanted, log)
 }
 
 // mirrors are lines for sources.list: of the suite, and of the one that packages
@@ -96,32 +108,27 @@ type mirrors struct{ suite, spare string }
 
 // index is resolve for mirrors. A partial mirror may announce what it doesn't
 // have: of each package the newest version is taken that it delivers. Where that
-// is none of the suite's, it is one of the spare suite's that isn't newer.
-func (a apt) index(ctx context.Context, m mirrors, names []string, log io.Writer) ([]Source, error) {
-	for _, dir := range []string{"lists/partial", "cache/partial", "empty"} {
-		if err := os.MkdirAll(a.path(dir), 0o755); err != nil {
-			return nil, err
-		}
-	}
-	// Hooks of the machine's own updates have no business here.
-	hooks := "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n"
-	if err := os.WriteFile(a.path("apt.conf"), []byte(hooks), 0o644); err != nil {
+// is none of the suite's, it is one of the spare suite's that isn't newer; of a
+// series that the suite doesn't have, any of the spare suite's.
+func (a apt) index(ctx context.Context, m mirrors, wanted []request, log io.Writer) ([]Source, error) {
+	if err := a.prepare(); err != nil {
 		return nil, err
 	}
 	if err := a.update(ctx, m.suite, log); err != nil {
 		return nil, err
 	}
-	sources, lacking := make([]Source, len(names)), map[int]string{} // by index, the newest version announced
-	for i, name := range names {
-		versions, err := a.versions(ctx, name, log)
+	sources, lacking := make([]Source, len(wanted)), map[int]string{} // by index, the newest version announced
+	for i, r := range wanted {
+		versions, err := a.versions(ctx, r.name, log)
 		if err != nil {
 			return nil, err
 		}
-		if sources[i], err = a.deliverable(ctx, name, versions, log); err != nil {
+		versions = r.among(versions)
+		if sources[i], err = a.deliverable(ctx, r.name, versions, log); err != nil {
 			return nil, err
 		}
 		if sources[i].Name == "" {
-			lacking[i] = versions[0]
+			lacking[i] = strings.Join(versions[:min(1, len(versions))], "")
 		}
 	}
 	if len(lacking) == 0 {
@@ -131,20 +138,49 @@ func (a apt) index(ctx context.Context, m mirrors, names []string, log io.Writer
 		return nil, err
 	}
 	for i, announced := range lacking {
-		versions, err := a.versions(ctx, names[i], log)
-		if err != nil {
+		var err error
+		if sources[i], err = a.spare(ctx, wanted[i], announced, log); err != nil {
 			return nil, err
-		}
-		versions = versions[slices.Index(versions, announced):] // what is newer may need newer tools
-		if sources[i], err = a.deliverable(ctx, names[i], versions, log); err != nil {
-			return nil, err
-		}
-		if sources[i].Name == "" {
-			err := fmt.Errorf("looking for source package %q: the mirror announces %s, and delivers none", names[i], strings.Join(versions, ", "))
-			return nil, fault.With(fault.Unreachable, fault.Hint(err, "name another mirror in /etc/apt/sources.list.d, or try again later"))
 		}
 	}
 	return sources, ctx.Err()
+}
+
+// spare returns what the spare suite has for r, where the suite delivers none
+// and announces one version at best.
+func (a apt) spare(ctx context.Context, r request, announced string, log io.Writer) (Source, error) {
+	versions, err := a.versions(ctx, r.name, log)
+	if err != nil {
+		return Source{}, err
+	}
+	versions = r.among(versions)
+	if announced != "" {
+		versions = versions[slices.Index(versions, announced):] // what is newer may need newer tools
+	}
+	s, err := a.deliverable(ctx, r.name, versions, log)
+	switch {
+	case err != nil:
+		return s, err
+	case len(versions) == 0:
+		err = fmt.Errorf("looking for source package %q: the mirror's index has no version %s", r.name, r.series)
+	case s.Name == "":
+		err = fmt.Errorf("looking for source package %q: the mirror announces %s, and delivers none", r.name, strings.Join(versions, ", "))
+	default:
+		return s, nil
+	}
+	return s, fault.With(fault.Unreachable, fault.Hint(err, "name another mirror in /etc/apt/sources.list.d, or try again later"))
+}
+
+// prepare makes the private folder.
+func (a apt) prepare() error {
+	for _, dir := range []string{"lists/partial", "cache/partial", "empty"} {
+		if err := os.MkdirAll(a.path(dir), 0o755); err != nil {
+			return err
+		}
+	}
+	// Hooks of the machine's own updates have no business here.
+	hooks := "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n"
+	return os.WriteFile(a.path("apt.conf"), []byte(hooks), 0o644)
 }
 
 // update reads the indexes of the mirrors anew.

@@ -16,6 +16,7 @@ import (
 
 // Options say where and how to build.
 type Options struct {
+	Target
 	Cache   string // folder for what can be made again; its part "source" is used
 	Config  string // folder of the signing key, mosqbuild.rsa, which is made where missing
 	Jobs    int    // processes at once; 0 is one a CPU
@@ -54,10 +55,18 @@ func build(ctx context.Context, o Options) (r Result, err error) {
 	if o.Cache == "" || o.Config == "" {
 		return r, errors.New("no folder is given for the cache, or none for the key")
 	}
-	if err := checkTools(present); err != nil {
+	m, err := machineFor(o.Arch)
+	if err != nil {
+		return r, fault.With(fault.Usage, err)
+	}
+	if err := checkTools(m, present); err != nil {
 		return r, err
 	}
-	b, err := newBuilder(ctx, o)
+	line, err := o.series()
+	if err != nil {
+		return r, fault.With(fault.Usage, err)
+	}
+	b, err := newBuilder(ctx, m, line, o)
 	if err != nil {
 		return r, err
 	}
@@ -87,11 +96,11 @@ func build(ctx context.Context, o Options) (r Result, err error) {
 	if err := execute(ctx, todo, b.o.Jobs, b.make); err != nil {
 		return r, err
 	}
-	if err := b.store.point(last.out); err != nil {
+	if err := b.store.point(last.out, line.suffix); err != nil {
 		return r, err
 	}
 	r.Built, r.Cached = len(todo), len(cached)
-	r.Repository, r.Key, err = Repository(o.Cache)
+	r.Repository, r.Key, err = Repository(o.Cache, o.Target)
 	return r, err
 }
 
@@ -100,13 +109,14 @@ type builder struct {
 	o         Options
 	store     store
 	jobs      *jobs
-	arch      string
+	machine   machine
+	series    series
 	toolchain string
 
 	telling sync.Mutex
 }
 
-func newBuilder(ctx context.Context, o Options) (*builder, error) {
+func newBuilder(ctx context.Context, m machine, line series, o Options) (*builder, error) {
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.NumCPU()
 	}
@@ -114,11 +124,8 @@ func newBuilder(ctx context.Context, o Options) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{o: o, store: storeIn(cache)}
-	if b.arch, err = architecture(); err != nil {
-		return nil, err
-	}
-	if b.toolchain, err = toolchain(ctx); err != nil {
+	b := &builder{o: o, store: storeIn(cache), machine: m, series: line}
+	if b.toolchain, err = m.toolchain(ctx); err != nil {
 		return nil, err
 	}
 	b.jobs, err = newJobs(o.Jobs)
@@ -165,20 +172,20 @@ func (b *builder) make(ctx context.Context, s *step) error {
 // the mirror's present ones.
 func (b *builder) sources(ctx context.Context) ([]Source, error) {
 	if !b.o.Refresh {
-		sources, err := b.store.load(sourceNames)
+		sources, err := b.store.load(sourceNames, b.series.suffix)
 		if err != nil || sources != nil {
 			return sources, fault.Hint(err, "run: mosqbuild packages build --refresh")
 		}
 	}
 	var sources []Source
 	err := b.timed(ctx, "index", func(log *os.File) (err error) {
-		sources, err = b.apt().resolve(ctx, sourceNames, log)
+		sources, err = b.apt().resolve(ctx, b.series.requests(), log)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return sources, b.store.save(sources)
+	return sources, b.store.save(sources, b.series.suffix)
 }
 
 func (b *builder) apt() apt { return apt{b.store.path("apt"), b.o.AptEnv} }

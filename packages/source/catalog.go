@@ -16,7 +16,7 @@ import (
 type entry struct {
 	name, step  string // step is the origin too, and mostly the source package
 	description string
-	license     string // SPDX
+	license     string // SPDX; Mosquitto's is its series'
 	url         string
 	files       []string // patterns of path.Match; a file belongs to the first entry that has it
 	depends     []string // besides what its programs are linked against
@@ -43,17 +43,17 @@ var catalog = []entry{
 	},
 	{
 		name: "mosquitto-libs", step: "mosquitto", files: []string{"usr/lib/libmosquitto.so.*"},
-		description: "MQTT client library of Mosquitto", license: mosquittoLicense, url: "https://mosquitto.org/",
+		description: "MQTT client library of Mosquitto", url: "https://mosquitto.org/",
 	},
 	{
 		name: "mosquitto-clients", step: "mosquitto",
 		files:       []string{"usr/bin/mosquitto_ctrl", "usr/bin/mosquitto_pub", "usr/bin/mosquitto_rr", "usr/bin/mosquitto_sub"},
-		description: "MQTT command line clients of Mosquitto", license: mosquittoLicense, url: "https://mosquitto.org/",
+		description: "MQTT command line clients of Mosquitto", url: "https://mosquitto.org/",
 	},
 	{
 		name: "mosquitto", step: "mosquitto",
-		files:       []string{"usr/sbin/mosquitto", "usr/bin/mosquitto_passwd", "usr/lib/mosquitto_dynamic_security.so"},
-		description: "Open source MQTT broker", license: mosquittoLicense, url: "https://mosquitto.org/",
+		files:       []string{"usr/sbin/mosquitto", "usr/bin/mosquitto_passwd", "usr/bin/mosquitto_signal", "usr/lib/mosquitto_*.so"},
+		description: "Open source MQTT broker", url: "https://mosquitto.org/",
 	},
 	{
 		name: "ca-certificates-bundle", step: "ca-certificates", files: []string{"etc/ssl/*", "etc/ssl/certs/*"},
@@ -64,10 +64,6 @@ var catalog = []entry{
 
 // maintainer is of the packages, not of what is in them.
 const maintainer = "mosqbuild"
-
-// mosquittoLicense is that of its files' headers, where the EDL is the BSD
-// licence, and that of uthash, which is compiled in.
-const mosquittoLicense = "(EPL-2.0 OR BSD-3-Clause) AND BSD-1-Clause"
 
 // assemble makes the packages of what steps left: in each one's folder root/
 // the files, in licenses/ the licence texts. versions are by step.

@@ -7,6 +7,6 @@
 // kept in a cache under the digest of all that decides its content; what is
 // there already is not made again.
 //
-// It needs no root and changes nothing outside the folders it is given. It
-// builds for the machine's own architecture alone.
+// It needs no root and changes nothing outside the folders it is given. For
+// another architecture than the machine's own it takes a cross compiler.
 package source

@@ -34,6 +34,7 @@ func (b *builder) graph(sources []Source, key *repo.Key) (*step, error) {
 	if err != nil {
 		return nil, err
 	}
+	scripts["mosquitto.sh"] = scripts[b.series.recipe]
 	packages, versions := map[string]Source{}, map[string]string{}
 	fetched, made := map[string]*step{}, map[string]*step{}
 	for _, s := range sources {
@@ -68,11 +69,11 @@ func (b *builder) fetch(s Source) *step {
 // compile is the step that runs a recipe.
 func (b *builder) compile(name string, source Source, needs []*step, scripts map[string]string) *step {
 	s := &step{name: name, needs: needs}
-	s.key = digest(needs, format, scripts[name+".sh"], scripts["toolchain.sh"], b.toolchain, b.arch, epoch.String())
+	s.key = digest(needs, format, scripts[name+".sh"], scripts["toolchain.sh"], b.toolchain, b.machine.apk, epoch.String())
 	s.out = b.store.path("steps", name+"-"+s.key[:16])
 	s.run = recipe{
 		step: s, source: source, archive: needs[0].out, scripts: scripts,
-		env: []string{"ARCH=" + b.arch}, jobs: b.jobs,
+		machine: b.machine, jobs: b.jobs,
 	}.run
 	return s
 }
@@ -97,14 +98,14 @@ func (b *builder) pack(made map[string]*step, versions map[string]string, key *r
 		s.needs = append(s.needs, made[name])
 		folders[name] = made[name].out
 	}
-	s.key = digest(s.needs, format, b.arch, key.Name, fmt.Sprint(versions), fmt.Sprintf("%q", catalog), fmt.Sprint(base()))
+	s.key = digest(s.needs, format, b.machine.apk, key.Name, fmt.Sprint(versions), fmt.Sprintf("%q", b.series.catalog()), fmt.Sprint(base()))
 	s.out = b.store.path("repositories", s.key[:16])
 	s.run = func(ctx context.Context, work string, _ *os.File) error {
-		pkgs, err := assemble(catalog, folders, versions)
+		pkgs, err := assemble(b.series.catalog(), folders, versions)
 		if err != nil {
 			return err
 		}
-		return repo.Write(ctx, work+"/"+outDir, b.arch, append(pkgs, base()), key, epoch)
+		return repo.Write(ctx, work+"/"+outDir, b.machine.apk, append(pkgs, base()), key, epoch)
 	}
 	return s
 }

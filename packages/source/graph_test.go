@@ -41,7 +41,9 @@ func TestKeysFollowTheirInputs(t *testing.T) {
 	if len(before) != 2*len(sourceNames)+1 {
 		t.Errorf("steps: %v", slices.Sorted(maps.Keys(before)))
 	}
-	compiler := &builder{store: b.store, jobs: b.jobs, arch: b.arch, toolchain: "another"}
+	compiler := &builder{store: b.store, jobs: b.jobs, machine: b.machine, series: b.series, toolchain: "another"}
+	other := &builder{store: b.store, jobs: b.jobs, machine: machine{apk: "riscv64"}, series: b.series}
+	newer := &builder{store: b.store, jobs: b.jobs, machine: b.machine, series: allSeries[1]}
 	for name, c := range map[string]struct {
 		b       *builder
 		changed string
@@ -53,6 +55,8 @@ func TestKeysFollowTheirInputs(t *testing.T) {
 		"the C library": {b, "musl", "key", "cjson mosquitto musl openssl repository source musl"},
 		"certificates":  {b, "ca-certificates", "key", "ca-certificates repository source ca-certificates"},
 		"the compiler":  {compiler, "", "key", "cjson mosquitto musl openssl repository"},
+		"architecture":  {other, "", "key", "cjson mosquitto musl openssl repository"},
+		"Mosquitto":     {newer, "", "key", "mosquitto repository"},
 		"the key":       {b, "", "other", "repository"},
 	} {
 		after := graphKeys(t, c.b, sources(c.changed), c.key)

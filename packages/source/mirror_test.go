@@ -133,7 +133,7 @@ func TestMirror(t *testing.T) {
 	a := apt{t.TempDir(), lax(t)}
 	resolve := func() Source {
 		t.Helper()
-		got, err := a.index(context.Background(), m.lists(m.keyring), []string{"musl"}, io.Discard)
+		got, err := a.index(context.Background(), m.lists(m.keyring), []request{{name: "musl"}}, io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +171,7 @@ func TestMirrorWithoutTheSuitesPackages(t *testing.T) {
 	a := apt{t.TempDir(), lax(t)}
 	m.lose(t, "debian", "1.0-1")
 	m.lose(t, "security", "1.0-2")
-	got, err := a.index(context.Background(), m.lists(m.keyring), []string{"musl"}, io.Discard)
+	got, err := a.index(context.Background(), m.lists(m.keyring), []request{{name: "musl"}}, io.Discard)
 	if err != nil || got[0].Version != "0.9-1" || got[0].Missing != "1.0-2" {
 		t.Fatalf("resolved %+v, %v, want the spare suite's version that isn't newer", got, err)
 	}
@@ -179,9 +179,24 @@ func TestMirrorWithoutTheSuitesPackages(t *testing.T) {
 		t.Error(err)
 	}
 	m.lose(t, "spare", "0.9-1")
-	got, err = a.index(context.Background(), m.lists(m.keyring), []string{"musl"}, io.Discard)
+	got, err = a.index(context.Background(), m.lists(m.keyring), []request{{name: "musl"}}, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "announces 1.0-2, 1.0-1, 0.9-1, and delivers none") || fault.HintOf(err) == "" {
 		t.Errorf("resolved %+v, error %v, hint %q", got, err, fault.HintOf(err))
+	}
+}
+
+func TestMirrorHasASeries(t *testing.T) {
+	m := newMirror(t)
+	a := apt{t.TempDir(), lax(t)}
+	for series, want := range map[string]string{"1": "1.0-2", "2": "2.0-1"} { // the latter in the spare suite alone
+		got, err := a.index(context.Background(), m.lists(m.keyring), []request{{"musl", series}}, io.Discard)
+		if err != nil || got[0].Version != want || got[0].Missing != "" {
+			t.Errorf("resolved %+v, %v, want version %s", got, err, want)
+		}
+	}
+	got, err := a.index(context.Background(), m.lists(m.keyring), []request{{"musl", "3"}}, io.Discard)
+	if fault.CodeOf(err) != fault.Unreachable || !strings.Contains(err.Error(), "no version 3") {
+		t.Errorf("resolved %+v, error %v", got, err)
 	}
 }
 
@@ -207,7 +222,7 @@ func TestMirrorMustBeSigned(t *testing.T) {
 				t.Fatal(err)
 			}
 			a := apt{t.TempDir(), lax(t)}
-			if got, err := a.index(context.Background(), m.lists(keyring), []string{"musl"}, io.Discard); err == nil {
+			if got, err := a.index(context.Background(), m.lists(keyring), []request{{name: "musl"}}, io.Discard); err == nil {
 				t.Errorf("resolved %+v", got)
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
+	"encoding/binary"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -47,7 +48,7 @@ func TestRealBuild(t *testing.T) {
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("a second build took %v", took)
 	}
-	if dir, key, err := Repository(o.Cache); err != nil || dir != r.Repository || key != r.Key {
+	if dir, key, err := Repository(o.Cache, o.Target); err != nil || dir != r.Repository || key != r.Key {
 		t.Errorf("Repository() = %q, %q, %v, want those of %+v", dir, key, err, r)
 	}
 	t.Logf("built %d, cached %d: %s", r.Built, r.Cached, r.Repository)
@@ -80,6 +81,9 @@ func TestRealBinaries(t *testing.T) {
 			return err
 		}
 		libc := "libc.musl-x86_64.so.1"
+		if elf.Machine(binary.LittleEndian.Uint16(data[18:])) == elf.EM_AARCH64 {
+			libc = "libc.musl-aarch64.so.1"
+		}
 		if all := strings.Join(append(imports, soname), " "); !strings.Contains(all, libc) || strings.Contains(all, "libc.so") {
 			t.Errorf("%s asks for %q and not for %s", path, all, libc)
 		}

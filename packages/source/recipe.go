@@ -20,7 +20,8 @@ import (
 //
 // It has $ARCH, $RECIPES (the folder of these scripts) and for each step that
 // it needs the folder of its result, such as $MUSL; and makes that it calls
-// share the build's number of jobs.
+// share the build's number of jobs. Its gcc, strip and the like are those for
+// $ARCH, whatever the machine is that it runs on.
 //
 //go:embed recipes/*.sh
 var recipes embed.FS
@@ -34,7 +35,7 @@ type recipe struct {
 	source  Source
 	archive string // folder of the source package's files
 	scripts map[string]string
-	env     []string
+	machine machine
 	jobs    *jobs
 }
 
@@ -89,8 +90,14 @@ func (r recipe) script(ctx context.Context, work string, log *os.File) error {
 	}
 	// The modes of what is installed must not hang on the user's umask.
 	c := command(ctx, work, log, "sh", "-euc", `umask 022; . "$0"`, filepath.Join(dir, r.step.name+".sh"))
-	c.Env = append(c.Env, r.env...)
-	c.Env = append(c.Env, "SOURCE_DATE_EPOCH="+strconv.FormatInt(epoch.Unix(), 10),
+	if r.machine.foreign() {
+		cross := filepath.Join(work, "cross")
+		if err := r.machine.equip(cross); err != nil {
+			return err
+		}
+		c.Env = append(c.Env, "PATH="+cross+":"+toolPath)
+	}
+	c.Env = append(c.Env, "ARCH="+r.machine.apk, "SOURCE_DATE_EPOCH="+strconv.FormatInt(epoch.Unix(), 10),
 		"RECIPES="+dir, "OUT="+filepath.Join(work, outDir))
 	for _, n := range r.step.needs {
 		if !n.light {

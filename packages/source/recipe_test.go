@@ -19,7 +19,11 @@ import (
 func testBuilder(t *testing.T, n int) (*builder, *[]Event) {
 	t.Helper()
 	var events []Event
-	b := &builder{store: storeIn(t.TempDir()), arch: "x86_64"}
+	native, err := machineFor("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &builder{store: storeIn(t.TempDir()), machine: native, series: allSeries[0]}
 	b.o.Progress = func(e Event) { events = append(events, e) }
 	if err := os.MkdirAll(b.store.root, 0o755); err != nil {
 		t.Fatal(err)
@@ -44,7 +48,7 @@ func testBuilder(t *testing.T, n int) (*builder, *[]Event) {
 func (b *builder) fake(name, script string, needs ...*step) *step {
 	s := &step{name: name, key: digest(needs, name, script), needs: needs}
 	s.out = b.store.path("steps", name)
-	s.run = recipe{step: s, scripts: map[string]string{name + ".sh": script}, env: []string{"ARCH=" + b.arch}, jobs: b.jobs}.script
+	s.run = recipe{step: s, scripts: map[string]string{name + ".sh": script}, machine: b.machine, jobs: b.jobs}.script
 	return s
 }
 
@@ -199,10 +203,17 @@ func TestRecipesAreComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var names []string
 	for _, c := range compiled {
-		text := scripts[c.name+".sh"]
+		names = append(names, c.name+".sh")
+	}
+	for _, s := range allSeries {
+		names = append(names, s.recipe)
+	}
+	for _, name := range names {
+		text := scripts[name]
 		if !strings.HasPrefix(text, "# ") || !strings.Contains(text, "set -eu") && !strings.Contains(text, "toolchain.sh") {
-			t.Errorf("recipe %q has no comment at its head, or goes on after an error", c.name)
+			t.Errorf("recipe %q has no comment at its head, or goes on after an error", name)
 		}
 	}
 }

@@ -135,7 +135,7 @@ func parseURI(line string) (SourceFile, error) {
 	return f, nil
 }
 
-// record is sources.json: what was resolved, and so what a build is made of.
+// record is sources.json, or that of another series: what was resolved, and so what a build is made of.
 type record struct {
 	Suite   string   `json:"suite"`
 	Sources []Source `json:"sources"`
@@ -143,8 +143,9 @@ type record struct {
 
 // load returns the sources last resolved, or none where those were of another
 // suite or of other packages.
-func (s store) load(names []string) ([]Source, error) {
-	data, err := os.ReadFile(s.path("sources.json"))
+func (s store) load(names []string, suffix string) ([]Source, error) {
+	path := s.path("sources" + suffix + ".json")
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -153,7 +154,7 @@ func (s store) load(names []string) ([]Source, error) {
 	}
 	var r record
 	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("reading %q: %w", s.path("sources.json"), err)
+		return nil, fmt.Errorf("reading %q: %w", path, err)
 	}
 	same := slices.EqualFunc(r.Sources, names, func(s Source, name string) bool { return s.Name == name })
 	if r.Suite != suite || !same {
@@ -162,10 +163,10 @@ func (s store) load(names []string) ([]Source, error) {
 	return r.Sources, nil
 }
 
-func (s store) save(sources []Source) error {
+func (s store) save(sources []Source, suffix string) error {
 	data, err := json.MarshalIndent(record{suite, sources}, "", "  ")
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(s.path("sources.json"), append(data, '\n'), 0o644)
+	return atomicfile.Write(s.path("sources"+suffix+".json"), append(data, '\n'), 0o644)
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 func TestRepositoryWithoutABuild(t *testing.T) {
-	_, _, err := Repository(t.TempDir())
+	_, _, err := Repository(t.TempDir(), Target{})
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(fault.HintOf(err), "mosqbuild packages build") {
 		t.Errorf("error %v, hint %q", err, fault.HintOf(err))
 	}
@@ -57,23 +58,62 @@ func TestSweepRemovesWhatAKilledBuildLeft(t *testing.T) {
 	}
 }
 
-func TestPointMovesTheRepository(t *testing.T) {
+// TestPointKeepsOtherArchitectures makes repositories one after the other, each
+// of one architecture and one key, and looks at what is the present one then.
+func TestPointKeepsOtherArchitectures(t *testing.T) {
 	b, _ := testBuilder(t, 1)
 	cache := filepath.Dir(b.store.root)
-	for _, name := range []string{"old", "new", "new"} {
-		dir := b.store.path("repositories", name)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+	for _, c := range []struct{ dir, arch, key, want string }{
+		{"1", "x86_64", "old", "old.rsa.pub x86_64=1"},
+		{"2", "aarch64", "old", "aarch64=2 old.rsa.pub x86_64=1"},
+		{"3", "x86_64", "old", "aarch64=2 old.rsa.pub x86_64=3"},
+		{"3", "x86_64", "old", "aarch64=2 old.rsa.pub x86_64=3"},
+		{"4", "x86_64", "new", "new.rsa.pub x86_64=4"}, // the other's packages would be refused
+	} {
+		dir := b.store.path("repositories", c.dir)
+		for name, data := range map[string]string{c.key + ".rsa.pub": "", c.arch + "/APKINDEX.tar.gz": c.dir} {
+			path := filepath.Join(dir, name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(data), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.store.point(dir, ""); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name+".rsa.pub"), nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := b.store.point(dir); err != nil {
-			t.Fatal(err)
-		}
-		_, key, err := Repository(cache)
-		if err != nil || filepath.Base(key) != name+".rsa.pub" {
+		found, key, err := Repository(cache, Target{})
+		if err != nil || filepath.Base(key) != c.key+".rsa.pub" {
 			t.Errorf("the repository's key is %q, %v", key, err)
+		}
+		var got []string
+		entries, err := os.ReadDir(found)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			index, err := os.ReadFile(filepath.Join(found, e.Name(), "APKINDEX.tar.gz"))
+			if err == nil {
+				got = append(got, e.Name()+"="+string(index))
+			} else {
+				got = append(got, e.Name())
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("after %+v the repository holds %q", c, got)
+		}
+	}
+	if _, _, err := Repository(cache, Target{Arch: "amd64"}); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := Repository(cache, Target{Arch: "arm64"}); !errors.Is(err, fs.ErrNotExist) || fault.HintOf(err) != "run: mosqbuild packages build --arch arm64" {
+		t.Errorf("error %v, hint %q", err, fault.HintOf(err))
+	}
+	want := "run: mosqbuild packages build --mosquitto 2.1 --arch amd64"
+	if _, _, err := Repository(cache, Target{"amd64", "2.1"}); !errors.Is(err, fs.ErrNotExist) || fault.HintOf(err) != want {
+		t.Errorf("error %v, hint %q", err, fault.HintOf(err))
+	}
+	for _, target := range []Target{{Arch: "riscv64"}, {Mosquitto: "1.6"}} {
+		if _, _, err := Repository(cache, target); fault.CodeOf(err) != fault.Usage {
+			t.Errorf("%+v: error %v, code %d", target, err, fault.CodeOf(err))
 		}
 	}
 }
@@ -85,14 +125,17 @@ func TestSourcesAreRemembered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.store.save(want); err != nil {
+	if err := b.store.save(want, "-2.1"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := b.store.load(names); err != nil || len(got) != 2 || got[0].digest() != want[0].digest() {
+	if got, err := b.store.load(names, "-2.1"); err != nil || len(got) != 2 || got[0].digest() != want[0].digest() {
 		t.Errorf("read %+v, %v", got, err)
 	}
-	if got, err := b.store.load([]string{"musl"}); err != nil || got != nil {
+	if got, err := b.store.load([]string{"musl"}, "-2.1"); err != nil || got != nil {
 		t.Errorf("for other packages: %+v, %v", got, err)
+	}
+	if got, err := b.store.load(names, ""); err != nil || got != nil {
+		t.Errorf("of another series: %+v, %v", got, err)
 	}
 }
 
@@ -112,16 +155,33 @@ func TestVerifyRefusesAnotherFile(t *testing.T) {
 }
 
 func TestCheckToolsNamesAllThatIsMissing(t *testing.T) {
-	if err := checkTools(func(string) bool { return true }); err != nil {
+	native := machines[0]
+	if machines[1].goName == runtime.GOARCH {
+		native = machines[1]
+	}
+	if err := checkTools(native, func(string) bool { return true }); err != nil {
 		t.Errorf("nothing is missing: %v", err)
 	}
-	err := checkTools(func(path string) bool { return path != "gcc" && path != "strip" && path != "ld" })
+	err := checkTools(native, func(path string) bool { return path != "gcc" && path != "strip" && path != "ld" })
 	if err == nil || !strings.Contains(err.Error(), "gcc, ld, strip") || !strings.HasSuffix(fault.HintOf(err), "apt-get install --no-install-recommends gcc binutils") {
 		t.Errorf("error %v, hint %q", err, fault.HintOf(err))
 	}
-	err = checkTools(func(string) bool { return false })
+	err = checkTools(native, func(string) bool { return false })
 	if err == nil || !strings.Contains(fault.HintOf(err), "--repository") {
 		t.Errorf("without apt: error %v, hint %q", err, fault.HintOf(err))
+	}
+}
+
+func TestCheckToolsNamesTheCrossCompiler(t *testing.T) {
+	for _, m := range machines {
+		if !m.foreign() {
+			continue
+		}
+		err := checkTools(m, func(path string) bool { return !strings.Contains(path, m.triplet) })
+		want := "gcc-" + m.debs + " binutils-" + m.debs + " linux-libc-dev-" + m.linux + "-cross"
+		if err == nil || !strings.HasSuffix(fault.HintOf(err), "apt-get install --no-install-recommends "+want) {
+			t.Errorf("error %v, hint %q", err, fault.HintOf(err))
+		}
 	}
 }
 

@@ -1,33 +1,34 @@
 package source
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
 
-// needed is what a build calls or reads, and the Debian package it is in.
-var needed = []struct{ path, pkg string }{
+// tool is a program, or the path of a file, and the Debian package it is in.
+type tool struct{ path, pkg string }
+
+// needed is what every build calls or reads.
+var needed = []tool{
 	{"apt-get", "apt"}, {"dpkg-source", "dpkg-dev"}, {"gcc", "gcc"}, {"ld", "binutils"}, {"make", "make"},
 	{"patch", "patch"}, {"perl", "perl"}, {"strip", "binutils"}, {"xz", "xz-utils"},
 	{"/usr/include/linux/mman.h", "linux-libc-dev"},
 }
 
-// checkTools reports all that is missing in one error.
-func checkTools(find func(path string) bool) error {
+// checkTools reports all that is missing for a build for m in one error.
+func checkTools(m machine, find func(path string) bool) error {
 	var missing, pkgs []string
-	for _, n := range needed {
+	for _, n := range slices.Concat(needed, m.tools()) {
 		if find(n.path) {
 			continue
 		}
 		missing = append(missing, n.path)
-		if !strings.Contains(" "+strings.Join(pkgs, " ")+" ", " "+n.pkg+" ") {
+		if !slices.Contains(pkgs, n.pkg) {
 			pkgs = append(pkgs, n.pkg)
 		}
 	}
@@ -49,32 +50,4 @@ func present(path string) bool {
 		return err == nil
 	}
 	return lookup(path) != ""
-}
-
-// architecture returns apk's name of this machine's architecture.
-func architecture() (string, error) {
-	switch runtime.GOARCH {
-	case "amd64":
-		return "x86_64", nil
-	case "arm64":
-		return "aarch64", nil
-	}
-	return "", fmt.Errorf("this machine is %s: only amd64 and arm64 are known", runtime.GOARCH)
-}
-
-// toolchain describes all of the machine that decides what comes out of the
-// compiler.
-func toolchain(ctx context.Context) (string, error) {
-	var out bytes.Buffer
-	for _, call := range [][]string{{"gcc", "--version"}, {"gcc", "-dumpmachine"}, {"ld", "--version"}} {
-		c := command(ctx, "/", &out, call[0], call[1:]...)
-		if err := c.Run(); err != nil {
-			return "", fmt.Errorf("asking %s for its version: %w", call[0], err)
-		}
-	}
-	kernel, err := os.ReadFile("/usr/include/linux/version.h")
-	if err != nil {
-		return "", fmt.Errorf("asking for the version of the kernel's headers: %w", err)
-	}
-	return out.String() + string(kernel), nil
 }

@@ -1,0 +1,100 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mosqbuild/mosqbuild/config"
+	content "github.com/mosqbuild/mosqbuild/files"
+	"github.com/mosqbuild/mosqbuild/internal/state"
+	"github.com/mosqbuild/mosqbuild/testing/need"
+)
+
+// laid lays every package that "packages build" made with args below a
+// folder, which it returns.
+func laid(t *testing.T, arch string, args ...string) string {
+	t.Helper()
+	r := try(t, "", nil, program, append([]string{"packages", "path"}, args...)...)
+	if r.code != 0 {
+		need.Unmet(t, "there are no such packages; run: mosqbuild packages build %s", strings.Join(args, " "))
+	}
+	packages, err := filepath.Glob(filepath.Join(r.out, arch, "*.apk"))
+	if err != nil || len(packages) < 5 {
+		t.Fatalf("packages in %s: %q, %v", r.out, packages, err)
+	}
+	root := t.TempDir()
+	for _, p := range packages {
+		run(t, root, "tar", "--extract", "--gzip", "--warning=no-unknown-keyword", "--file", p)
+	}
+	return root
+}
+
+// serve runs the broker below root by the command line that starts with how,
+// under the configuration that is rendered for cfg, and returns its ports as
+// flags of probe. The state is in dir.
+func serve(t *testing.T, dir, root string, cfg config.Config, how ...string) []string {
+	t.Helper()
+	secrets, err := state.Dir{Path: filepath.Join(dir, state.DirName)}.Secrets(cfg, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := content.Render(cfg, secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, tls := freePort(t), freePort(t)
+	move := strings.NewReplacer("/mosquitto/", root+"/mosquitto/", config.PluginDir+"/mosquitto_", root+config.PluginDir+"/mosquitto_",
+		"listener 1883", "listener "+plain+" 127.0.0.1", "listener 8883", "listener "+tls+" 127.0.0.1")
+	if err := os.MkdirAll(filepath.Join(root, config.DataDir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range slices.Concat(b.Rendered, b.Defaults) {
+		path, text := filepath.Join(root, f.Path), string(f.Data)
+		if filepath.Base(path) == config.ConfFile {
+			text = move.Replace(text)
+			if os.Getuid() == 0 { // the broker would become a user that can't read t.TempDir
+				text = "user root\n" + text
+			}
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, text)
+	}
+	args := append(slices.Clone(how), filepath.Join(root, config.BrokerPath), "-c", filepath.Join(root, config.ConfigDir, config.ConfFile))
+	start(t, root, args[0], args[1:]...)
+	listening(t, plain)
+	listening(t, tls)
+	return []string{"--port", plain, "--tls-port", tls}
+}
+
+// TestBrokerOfSeries21 has the rendered configuration of each profile run by a
+// real broker of the other series, by the tests that run it with the first.
+func TestBrokerOfSeries21(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("skipped: the packages looked for are amd64's")
+	}
+	need.Program(t, "tar", "mosquitto_sub", "mosquitto_pub")
+	root, dir := laid(t, "x86_64", "--mosquitto", "2.1"), t.TempDir()
+	how := []string{filepath.Join(root, "lib/ld-musl-x86_64.so.1"), "--library-path", filepath.Join(root, "usr/lib")}
+	cfg := config.Default()
+	cfg.Mosquitto = "2.1"
+	passed(t, dir, serve(t, dir, root, cfg, how...)...)
+
+	broker := filepath.Join(dir, "broker")
+	write(t, broker, fmt.Sprintf("#!/bin/sh\nexec %s %s%s \"$@\"\n", strings.Join(how, " "), root, config.BrokerPath))
+	if err := os.Chmod(broker, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"MOSQUITTO=" + broker, "MOSQUITTO_PLUGINS=" + root + config.PluginDir}
+	// Not how fast 25,000 messages get across: that is measured once.
+	r := try(t, "../../files", env, "go", "test", "-count=1", "-v", "-run", "Broker|Pair", "-skip", "FirstSynchronisation", ".")
+	if r.code != 0 || !strings.Contains(r.out, "--- PASS: TestPairBridgesBothWaysOnce") || strings.Contains(r.out, "--- SKIP") {
+		t.Errorf("the configurations' own tests, by the broker of series 2.1: exit %d\n%s%s", r.code, r.out, r.err)
+	}
+}
