@@ -6,8 +6,10 @@ export CGO_ENABLED ?= 0
 TOOL := go tool -modfile=testing/tools/go.mod
 # What builds packages from source, and what the tests run against.
 BUILD_DEBS := gcc libc6-dev make dpkg-dev xz-utils perl patch linux-libc-dev
+# The same for the other architecture.
+CROSS_DEBS := gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross
 RUN_DEBS := podman runc conmon netavark aardvark-dns uidmap slirp4netns fuse-overlayfs mosquitto-clients ca-certificates curl
-TEST_DEBS := $(BUILD_DEBS) $(RUN_DEBS) mosquitto skopeo umoci buildah docker-registry openssl iproute2 qemu-user faketime apache2-utils gpg gpg-agent prometheus
+TEST_DEBS := $(BUILD_DEBS) $(CROSS_DEBS) $(RUN_DEBS) mosquitto skopeo umoci buildah docker-registry openssl iproute2 qemu-user faketime apache2-utils gpg gpg-agent prometheus
 # What the nodes of a cluster run, and the router in front of it.
 CLUSTER_DEBS := containerd runc containernetworking-plugins iproute2 nftables conntrack procps util-linux haproxy iputils-ping mosquitto-clients ca-certificates
 

@@ -26,14 +26,18 @@ Every step is kept in the cache, so a second run makes only what has changed.
 The sources stay those of the first run until --refresh asks for newer ones. The
 signing key is made on first use, in the user's configuration folder.
 
-With --mosquitto 2.1 the broker is of that series, in a folder of its own, and
-"image build --local" takes it where mosqbuild.yaml says mosquitto: "2.1".`,
+With --arch another architecture than the machine's own is cross-compiled, which
+takes Debian's cross compiler; its packages come into the same folder. With
+--mosquitto 2.1 the broker is of that series, in a folder of its own, and "image
+build --local" takes it where mosqbuild.yaml says mosquitto: "2.1".`,
 		Example: `  mosqbuild packages build
+  mosqbuild packages build --arch arm64
   mosqbuild packages build --mosquitto 2.1
   mosqbuild image build --local`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.packagesBuild(c.Context(), o) },
 	}
+	c.Flags().StringVar(&o.Arch, "arch", "", "`architecture` to build for, amd64 or arm64 (default: the machine's own)")
 	c.Flags().StringVar(&o.Mosquitto, "mosquitto", "", "the broker's `series`, 2.0 or 2.1 (default: 2.0)")
 	c.Flags().IntVar(&o.Jobs, "jobs", 0, "`number` of processes at once (default: one a CPU)")
 	c.Flags().BoolVar(&o.Refresh, "refresh", false, "look for newer sources")

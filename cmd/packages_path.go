@@ -16,8 +16,9 @@ func newPackagesPath(a *app) *cobra.Command {
 		Short: "Print the folder of the packages built from source",
 		Long: `Print the folder of the packages built from source. It holds all that "mosqbuild
 image build --repository DIR --repository-key DIR/NAME.rsa.pub" needs, so it can
-be copied to where there is no network at all. Each of Mosquitto's series has a
-folder of its own.`,
+be copied to where there is no network at all. Every architecture that was built
+is in the one folder; with --arch it is an error where that one is not. Each of
+Mosquitto's series has a folder of its own.`,
 		Example: `  mosqbuild packages path
   cp -rL "$(mosqbuild packages path)" /media/stick/packages`,
 		Args: cobra.NoArgs,
@@ -34,6 +35,7 @@ folder of its own.`,
 			return err
 		},
 	}
+	c.Flags().StringVar(&target.Arch, "arch", "", "`architecture` that must be there: amd64 or arm64")
 	c.Flags().StringVar(&target.Mosquitto, "mosquitto", "", "the broker's `series`: 2.0 or 2.1 (default: 2.0)")
 	c.Flags().StringVar(&cache, "cache", "", "`folder` that the build was given (default: the user's cache folder)")
 	return c

@@ -73,6 +73,15 @@ func serve(t *testing.T, dir, root string, cfg config.Config, how ...string) []s
 	return []string{"--port", plain, "--tls-port", tls}
 }
 
+func TestBrokerOfAnotherArchitecture(t *testing.T) {
+	if runtime.GOARCH == "arm64" {
+		t.Skip("skipped: arm64 is this machine's own architecture")
+	}
+	need.Program(t, "qemu-aarch64", "tar")
+	root, dir := laid(t, "aarch64", "--arch", "arm64"), t.TempDir()
+	passed(t, dir, serve(t, dir, root, config.Default(), "qemu-aarch64", "-L", root)...)
+}
+
 // TestBrokerOfSeries21 has the rendered configuration of each profile run by a
 // real broker of the other series, by the tests that run it with the first.
 func TestBrokerOfSeries21(t *testing.T) {
