@@ -85,6 +85,7 @@ func cutOff(ctx context.Context, s *stage, now state, run int) (wound, error) {
 }
 
 func (s *stage) unplugged(ctx context.Context, node string, run int) (wound, error) {
+	s.deaf = true
 	w := wound{heal: func(ctx context.Context) error { return s.Plug(ctx, node) }, lasts: 3 * time.Second, atMost: 90 * time.Second}
 	if run%4 == 1 || run%4 == 2 { // roles change with each switch: either's turn comes
 		w.lasts = s.away

@@ -84,7 +84,7 @@ func (s *stage) recover(ctx context.Context, w wound) (broken string, err error)
 
 // conclude waits for the pair to be ready again, and measures.
 func (s *stage) conclude(ctx context.Context, f fault, began, at time.Duration, counter *counter, broken string) figures {
-	now, err := s.settled(ctx, readyLimit)
+	now, err := s.ready(ctx)
 	if broken == "" && err != nil {
 		broken = err.Error()
 	}

@@ -27,7 +27,7 @@ type stage struct {
 	away    time.Duration // how long a cable is out, where it is long
 	random  *rand.Rand
 	say     cluster.Progress
-	deaf    bool // nodes may not have heard of the API server's return
+	deaf    bool // nodes may not have heard yet what the API server says
 	log     *journal
 	ledger  ledger
 	clients *player
@@ -115,8 +115,8 @@ func (s *stage) pin(ctx context.Context, at pod) error {
 
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
-// ready waits until nodes and pair are ready for the next fault, which a node that
-// hasn't heard of the API server's return would add to.
+// ready waits until nodes and pair are ready for the next fault, or to be looked at:
+// a node that was without the API server leads elsewhere for a while.
 func (s *stage) ready(ctx context.Context) (state, error) {
 	if s.deaf {
 		if err := s.Heard(ctx); err != nil {
