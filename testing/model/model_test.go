@@ -125,7 +125,7 @@ func TestSeededBugs(t *testing.T) {
 			if m == StaleWord {
 				episode = one
 			}
-			r := Shortest(found(t, 2_000_000, 3, m, episode))
+			r := Shortest(found(t, 6_000_000, 3, m, episode))
 			if r == nil {
 				t.Fatal("not found")
 			}

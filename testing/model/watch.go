@@ -156,6 +156,6 @@ func (g *guard) setLink(up bool) {
 		return
 	}
 	if g.role == 1 {
-		g.do(g.boot, g.pass)
+		g.after(0, g.pass) // not before the end of a run is noted, which may be what took the link
 	}
 }
