@@ -17,11 +17,13 @@ type machine struct {
 	triplet string // GNU's, by which Debian names its compilers
 	debs    string // Debian's, with dashes, as in package names
 	linux   string // Debian's, as in the package of the kernel's headers
+	flags   string // of a cross compiler, each after a space
 }
 
 var machines = []machine{
-	{"amd64", "x86_64", "x86_64-linux-gnu", "x86-64-linux-gnu", "amd64"},
-	{"arm64", "aarch64", "aarch64-linux-gnu", "aarch64-linux-gnu", "arm64"},
+	{"amd64", "x86_64", "x86_64-linux-gnu", "x86-64-linux-gnu", "amd64", ""},
+	// Debian's libgcc takes what its atomic operations go by from glibc.
+	{"arm64", "aarch64", "aarch64-linux-gnu", "aarch64-linux-gnu", "arm64", " -mno-outline-atomics"},
 }
 
 // machineFor returns the architecture that Go calls arch, "" being this
@@ -65,7 +67,7 @@ func (m machine) tools() []tool {
 func (m machine) wrapper(dir, tool string) string {
 	flags := ""
 	if tool == "gcc" {
-		flags = fmt.Sprintf(" -idirafter %q", filepath.Join(dir, "include"))
+		flags = fmt.Sprintf(" -idirafter %q%s", filepath.Join(dir, "include"), m.flags)
 	}
 	return fmt.Sprintf("#!/bin/sh\nexec %s-%s%s \"$@\"\n", m.triplet, tool, flags)
 }
