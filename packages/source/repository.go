@@ -16,6 +16,9 @@ import (
 // keySuffix is how a repository's public key ends, its only file.
 const keySuffix = ".rsa.pub"
 
+// indexFile is the index in an architecture's folder, which has the sum of each package.
+const indexFile = "APKINDEX.tar.gz"
+
 // repository is the path of the present repository of a series, whatever it
 // holds: a folder of each architecture that was built, and the public key of all.
 func (s store) repository(suffix string) string { return s.path("repository" + suffix) }
@@ -79,33 +82,56 @@ func keyIn(entries map[string]string) string {
 	return ""
 }
 
-// view returns a folder of symbolic links to entries, by name.
+// view returns a folder of copies of entries, by name: a repository is copied to
+// other machines, and links out of it would stay behind. What is the same has the
+// same folder.
 func (s store) view(entries map[string]string) (string, error) {
-	root, err := filepath.EvalSymlinks(s.root)
-	if err != nil {
-		return "", err
-	}
-	targets := map[string]string{}
-	for name, path := range entries {
-		if targets[name], err = filepath.Rel(filepath.Join(root, "views", "view"), path); err != nil {
+	var sums []string
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		path := entries[name]
+		if !strings.HasSuffix(name, keySuffix) {
+			path = filepath.Join(path, indexFile)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
 			return "", err
 		}
+		sums = append(sums, name, digest(nil, string(data)))
 	}
-	view := &step{name: "view", key: digest(nil, fmt.Sprint(targets))}
+	view := &step{name: "view", key: digest(nil, sums...)}
 	view.out = s.path("views", view.key[:16])
 	if view.done() {
 		return view.out, nil
 	}
 	work := s.path("work", "view")
+	if err := removeAll(work); err != nil {
+		return "", err
+	}
 	if err := os.MkdirAll(filepath.Join(work, outDir), 0o755); err != nil {
 		return "", err
 	}
-	for _, name := range slices.Sorted(maps.Keys(targets)) {
-		if err := os.Symlink(targets[name], filepath.Join(work, outDir, name)); err != nil {
+	for name, path := range entries {
+		if err := copyTo(filepath.Join(work, outDir, name), path); err != nil {
 			return "", err
 		}
 	}
 	return view.out, errors.Join(publish(view, work), removeAll(work))
+}
+
+// copyTo copies a file, or a folder with all in it.
+func copyTo(to, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return os.CopyFS(to, os.DirFS(path))
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, info.Mode().Perm())
 }
 
 // Repository returns the absolute paths of the folder and of the public key of
