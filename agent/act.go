@@ -96,7 +96,11 @@ func (g *Guard) start(a Action) {
 		return
 	}
 	nothing := a.Empty || !holds(g.o.Program.DataDir)
-	p, err := g.launch.Start(g.o.Program)
+	var p process
+	err := g.configure(a.Slot)
+	if err == nil {
+		p, err = g.launch.Start(g.o.Program, g.conf)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
@@ -114,7 +118,7 @@ func (g *Guard) start(a Action) {
 	}
 	g.link = link{}
 	g.metrics.runs.Inc()
-	g.log.Info("started the broker", "run", c.run, "empty", nothing)
+	g.log.Info("started the broker", "run", c.run, "empty", nothing, "slot", a.Slot)
 	go g.wait(c.run, p)
 	g.poke()
 }

@@ -16,16 +16,11 @@ type Observation struct {
 	// Record is the newest one read or pushed; nil while none was read from
 	// the API since the guard began.
 	Record *record.Record
-	// Since is when the record's active broker was first heard of as such.
-	Since time.Duration
 	// Permit is when the newest permit was asked for; below 0 there is none.
 	Permit time.Duration
 	Broker Broker
 	// Leaving is since when the pod is told to end; below 0 it isn't.
 	Leaving time.Duration
-	// Knock is when a client last came to the broker's address while it was down
-	// for having been replaced; 0 where none has.
-	Knock time.Duration
 	// Relink says that the bridge asks for a link and that the active broker
 	// is there, but that this standby's run isn't fresh.
 	Relink bool
@@ -35,6 +30,9 @@ type Observation struct {
 type Broker struct {
 	// Run tells this start from others; "" while the broker is down.
 	Run string
+	// Slot is the one of this run, or of the last: of a guard that has just begun,
+	// any.
+	Slot int
 	// Empty says that the run began with an emptied data folder.
 	Empty bool
 	// Served says that the record has named the broker active during this run.
@@ -71,28 +69,18 @@ type Action struct {
 	Do Do
 	// Empty says that the data folder is to be emptied before Start.
 	Empty bool
-	// Door says to watch for clients that come meanwhile.
-	Door   bool
+	// Slot is the one to Start in.
+	Slot   int
 	Reason string
 }
-
-// A broker that was replaced stays down before it stands by: a node may lead
-// clients here by rules of before the switch, and here they would stay.
-const (
-	// rejoinPause is how long at least, and how long after the last client that
-	// came. kube-proxy writes its rules once a second at most.
-	rejoinPause = 3 * time.Second
-	// rejoinLimit is how long at most: of a node that hears of no switch for
-	// longer, clients are better served here than nowhere.
-	rejoinLimit = 30 * time.Second
-)
 
 // Decide says what to do about the broker. It depends on o alone.
 //
 // What it holds to: a broker that the record names active runs only with a
 // permit, once there is a standby that could take over; any other broker begins
-// empty, and never goes on with a run that has served; and while a switch is
-// under way, the old active broker is down and the new one is left alone.
+// empty, in a slot that clients weren't led to before, and never goes on with a
+// run that has served; and while a switch is under way, the old active broker is
+// down and the new one is left alone.
 func Decide(o Observation) Action {
 	if o.Leaving >= 0 {
 		return leave(o)
@@ -175,20 +163,9 @@ func stand(o Observation) Action {
 		return Action{Do: Kill, Reason: "to begin anew, empty, before the bridge is up again"}
 	case up:
 		return Action{Reason: "standing by"}
-	case o.expected():
-		return Action{Door: true, Reason: "down, until clients know that it doesn't serve any more"}
 	default:
 		return start(o, true, "standby by the record")
 	}
-}
-
-// expected tells whether clients may still be led to a broker that was replaced.
-func (o Observation) expected() bool {
-	if o.Record.Last == nil || o.Record.Last.From != o.Role {
-		return false
-	}
-	since := o.Now - o.Since
-	return since < rejoinPause || since < rejoinLimit && o.Knock > 0 && o.Now-o.Knock < rejoinPause
 }
 
 // dropWait is how long a standby that is told to end waits for the record to
@@ -226,9 +203,15 @@ func leave(o Observation) Action {
 	return Action{Reason: "told to end, and serving until the other broker takes over"}
 }
 
+// start starts the active broker in the slot that clients are led to, and the
+// standby, which begins empty, in the next of its own.
 func start(o Observation, empty bool, reason string) Action {
 	if o.Now < o.Broker.NotBefore {
 		return Action{Reason: "waiting after starts that came to nothing"}
 	}
-	return Action{Do: Start, Empty: empty, Reason: reason}
+	slot := o.Record.Slot
+	if empty {
+		slot = (o.Broker.Slot + 1) % config.Slots
+	}
+	return Action{Do: Start, Empty: empty, Slot: slot, Reason: reason}
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -21,8 +20,6 @@ func TestDecide(t *testing.T) {
 	planned.Planned = true
 	paused := ready
 	paused.Paused = true
-	replaced := alone
-	replaced.Last = &record.Switch{From: secondary, To: primary}
 	with := func(b Broker, change func(*Broker)) Broker { change(&b); return b }
 	hung := func(b *Broker) { b.Hung = true }
 	stuck := func(b *Broker) { b.Hung, b.Stuck = true, true }
@@ -34,8 +31,6 @@ func TestDecide(t *testing.T) {
 		permit  time.Duration // ago
 		leaving time.Duration // ago
 		relink  bool
-		since   time.Duration // ago
-		knock   time.Duration // ago, if not 0
 		want    Do
 		empty   bool
 	}{
@@ -58,12 +53,6 @@ func TestDecide(t *testing.T) {
 		"standby":                           {role: secondary, record: &ready, want: Start, empty: true},
 		"standby, up":                       {role: secondary, record: &ready, broker: standby, permit: time.Hour, want: Nothing},
 		"standby that has served":           {role: secondary, record: &ready, broker: with(standby, func(b *Broker) { b.Served = true }), want: Kill},
-		"standby that was replaced":         {role: secondary, record: &replaced, broker: down(time.Hour), since: time.Second, want: Nothing},
-		"standby that was, a while ago":     {role: secondary, record: &replaced, broker: down(0), since: 3 * time.Second, want: Start, empty: true},
-		"standby that was, clients come":    {role: secondary, record: &replaced, broker: down(0), since: 29 * time.Second, knock: time.Second, want: Nothing},
-		"standby that was, clients came":    {role: secondary, record: &replaced, broker: down(0), since: 6 * time.Second, knock: 3 * time.Second, want: Start, empty: true},
-		"standby that was, they don't stop": {role: secondary, record: &replaced, broker: down(0), since: 30 * time.Second, knock: time.Second, want: Start, empty: true},
-		"standby that wasn't, clients come": {role: secondary, record: &alone, broker: down(0), since: time.Second, knock: time.Second, want: Start, empty: true},
 		"standby with data of its own":      {role: secondary, record: &ready, broker: Broker{Run: "s"}, want: Kill},
 		"active alone, hung":                {role: primary, record: &alone, broker: with(active, hung), want: Nothing},
 		"active, hung, paused":              {role: primary, record: &paused, broker: with(active, hung), want: Nothing},
@@ -85,21 +74,33 @@ func TestDecide(t *testing.T) {
 	} {
 		o := Observation{
 			Now: now, Role: c.role, Settings: config.Default().Agent(nil), Record: c.record, Broker: c.broker,
-			Since: now - c.since, Permit: now - c.permit, Leaving: -1, Relink: c.relink,
+			Permit: now - c.permit, Leaving: -1, Relink: c.relink,
 		}
 		if c.leaving > 0 {
 			o.Leaving = now - c.leaving
 		}
-		if c.knock > 0 {
-			o.Knock = now - c.knock
-		}
 		got := Decide(o)
-		// Clients are watched for where the broker is down because of them.
-		if door := strings.Contains(name, "was replaced") || strings.Contains(name, "was, clients come"); got.Door != door {
-			t.Errorf("%s: the door is open: %v", name, got.Door)
-		}
 		if got.Do != c.want || got.Empty != c.empty || got.Reason == "" {
 			t.Errorf("%s: %s, empty %v (%s), want %s, %v", name, got.Do, got.Empty, got.Reason, c.want, c.empty)
+		}
+	}
+}
+
+// The active broker begins again where clients are led to, whatever its guard
+// remembers, and a standby never where it was before.
+func TestSlots(t *testing.T) {
+	r := record.Record{Epoch: 1, Active: config.RolePrimary, Slot: 7}
+	for _, c := range []struct {
+		role       string
+		last, want int
+	}{
+		{config.RolePrimary, 3, 7},
+		{config.RoleSecondary, 7, 8},
+		{config.RoleSecondary, config.Slots - 1, 0},
+	} {
+		got := Decide(Observation{Role: c.role, Settings: config.Default().Agent(nil), Record: &r, Broker: Broker{Slot: c.last}, Permit: -1, Leaving: -1})
+		if got.Do != Start || got.Slot != c.want {
+			t.Errorf("the %s, after slot %d: %s in slot %d, want %d", c.role, c.last, got.Do, got.Slot, c.want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -76,7 +77,7 @@ type Guard struct {
 	client  *peer.Client
 	metrics *meters
 	launch  *launcher
-	door    door
+	conf    *os.File // the broker's configuration, in memory
 	boot    string
 	begin   time.Duration // of the clock
 	wake    chan struct{} // holds a value when there is something to look at
@@ -90,12 +91,12 @@ type Guard struct {
 	// starting says that a run is about to begin, decided by a record that may
 	// be out of date by now: nobody may be told meanwhile that the broker is down.
 	starting bool
+	slot     int  // as Broker has it, or while starting that of the run to begin
 	emptied  bool // since the last run
 	leaving  time.Duration
 	// switching says that a switch is under way, pending since when that is known.
 	switching bool
 	pending   time.Duration
-	knock     time.Duration // as Observation has it
 	passed    time.Duration // when the loop last turned
 	last      Action        // as logged
 	status    record.Status // as last told
@@ -111,7 +112,7 @@ type Guard struct {
 // New returns a guard that is to Run.
 func New(o Options) *Guard {
 	g := &Guard{
-		o: o, log: o.Log.With("role", o.Role), client: peer.NewClient(o.Network.Identity, o.Network.Dialer), boot: rand.Text()[:8],
+		o: o, log: o.Log.With("role", o.Role), client: peer.NewClient(o.Network.Identity, o.Network.Dialer), boot: rand.Text()[:8], slot: mathrand.IntN(config.Slots),
 		begin: uptime(), wake: make(chan struct{}, 1), changed: make(chan struct{}), ledger: NewLedger(o.Role), leaving: -1,
 	}
 	g.child = child{down: downStarting, stopping: -1}
@@ -135,9 +136,11 @@ func (g *Guard) poke() {
 func (g *Guard) Hangup() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.child.process != nil {
-		_ = g.child.process.Signal(syscall.SIGHUP) // it has ended meanwhile
+	if g.child.process == nil {
+		return
 	}
+	g.fail("configuring the broker anew", g.configure(g.slot))
+	_ = g.child.process.Signal(syscall.SIGHUP) // it has ended meanwhile
 }
 
 // Run guards the broker. When ctx is done the guard is leaving: it returns once
@@ -147,10 +150,13 @@ func (g *Guard) Hangup() {
 func (g *Guard) Run(ctx context.Context) error {
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	var err error
+	if g.conf, err = memory(config.ConfFile); err != nil {
+		return err
+	}
+	defer g.conf.Close()
 	g.launch, g.data = newLauncher(), holds(g.o.Program.DataDir)
 	defer g.launch.Close()
-	g.door = door{addresses: g.o.Network.Clients, knocked: g.knocked}
-	defer g.door.close()
 	group, inner := errgroup.WithContext(inner)
 	if err := g.listen(inner, group); err != nil {
 		return err
@@ -167,7 +173,7 @@ func (g *Guard) Run(ctx context.Context) error {
 		defer cancel()
 		return g.loop(ctx, inner)
 	})
-	err := group.Wait()
+	err = group.Wait()
 	g.kill("the guard ends")
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -181,7 +187,7 @@ func (g *Guard) loop(leave, ctx context.Context) error {
 	defer ticker.Stop()
 	leaving := leave.Done()
 	for {
-		if g.pass(ctx) {
+		if g.pass() {
 			return nil
 		}
 		select {
@@ -200,7 +206,7 @@ func (g *Guard) loop(leave, ctx context.Context) error {
 
 // pass decides once and acts; it tells whether to exit. What stops the broker
 // comes before all else, for the pass may be a late one.
-func (g *Guard) pass(ctx context.Context) (exit bool) {
+func (g *Guard) pass() (exit bool) {
 	g.mu.Lock()
 	now := g.now()
 	g.passed = now
@@ -209,11 +215,12 @@ func (g *Guard) pass(ctx context.Context) (exit bool) {
 	g.halt(o, a)
 	g.tell(a)
 	begin := a.Do == Start && g.child.run == ""
-	g.starting = begin
+	if g.starting = begin; begin {
+		g.slot = a.Slot
+	}
 	g.passes++
 	g.publish(now)
 	g.mu.Unlock()
-	g.attend(ctx, a.Door)
 	if begin {
 		g.start(a)
 	}
@@ -230,10 +237,10 @@ func (g *Guard) observe(now time.Duration) Observation {
 	c := &g.child
 	hung, stuck := c.hung(g.o.Settings.Failover.Probe, now)
 	return Observation{
-		Now: now, Role: g.o.Role, Settings: g.o.Settings, Record: r, Since: g.ledger.Since(), Permit: g.ledger.Permit(), Leaving: g.leaving, Knock: g.knock,
+		Now: now, Role: g.o.Role, Settings: g.o.Settings, Record: r, Permit: g.ledger.Permit(), Leaving: g.leaving,
 		Relink: g.relink && c.run != "" && !c.fresh() && g.otherServes(r, now),
 		Broker: Broker{
-			Run: c.run, Empty: c.empty, Served: c.served, Hung: hung, Stuck: stuck,
+			Run: c.run, Slot: g.slot, Empty: c.empty, Served: c.served, Hung: hung, Stuck: stuck,
 			Ended: c.ended, NotBefore: c.notBefore,
 		},
 	}

@@ -14,8 +14,6 @@ type Ledger struct {
 	// newest of those that came from the API.
 	newest, read *record.Record
 	permit       time.Duration
-	// since is when the newest record's active broker was first named.
-	since time.Duration
 }
 
 // NewLedger returns the ledger of role's guard, which has just begun.
@@ -32,8 +30,7 @@ func (l *Ledger) Read(r record.Record, sent time.Duration) {
 		}
 		return
 	}
-	l.adopt(&r, sent)
-	l.read = &r
+	l.newest, l.read = &r, &r
 	if r.Active == l.role && r.Pending == "" {
 		l.permit = max(l.permit, sent)
 	}
@@ -47,21 +44,11 @@ func (l *Ledger) Told(r record.Record, now time.Duration) {
 	if l.newest != nil && r.Epoch <= l.newest.Epoch {
 		return
 	}
-	l.adopt(&r, now)
+	l.newest = &r
 	if l.read != nil && r.Active == l.role && r.Standby != "" && !r.Ready && r.Pending == "" {
 		l.permit = max(l.permit, now)
 	}
 }
-
-func (l *Ledger) adopt(r *record.Record, at time.Duration) {
-	if l.newest == nil || l.newest.Active != r.Active {
-		l.since = at
-	}
-	l.newest = r
-}
-
-// Since is when the present active broker was first heard of as such.
-func (l *Ledger) Since() time.Duration { return l.since }
 
 // Word takes the other guard's answer to what was asked at sent. A word that was
 // given is a permit of whatever epoch: before a switch ends, the leader has this

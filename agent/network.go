@@ -15,9 +15,6 @@ type Network struct {
 	// Guard, over TLS, and Health, plain, are listened at. Gate is too, by the
 	// secondary's guard alone.
 	Guard, Health, Gate string
-	// Clients are the addresses that clients connect to: the broker's while it
-	// runs, and otherwise watched where clients may still come.
-	Clients []string
 	// PeerGuard is the other guard. PeerBridge is the primary's listener for
 	// the secondary's bridge.
 	PeerGuard, PeerBridge string
@@ -34,9 +31,6 @@ func ClusterNetwork(a config.Agent, role string, id *peer.Identity) Network {
 		Guard: at("", config.PortGuard), Health: at("", config.PortHealth),
 		PeerGuard: at(a.Guards(other), config.PortGuard),
 		Identity:  id, Dialer: &peer.Dialer{},
-	}
-	for _, port := range a.Clients {
-		n.Clients = append(n.Clients, at("", port))
 	}
 	if role == config.RoleSecondary {
 		n.Gate = at("127.0.0.1", config.PortBridgeGate)

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +60,8 @@ func (a *fakeAPI) set(away bool) {
 type side struct {
 	g       *Guard
 	port    int
+	conf    string
+	host    string // where clients come, at the port of the slot
 	network Network
 	data    string
 	leave   context.CancelFunc
@@ -112,15 +115,16 @@ func newPair(t *testing.T) *pair {
 	}
 	for n, role := range []string{primary, secondary} {
 		s := s
-		s.Listener = config.Listener{Port: ports[n]}
+		s.Listener, s.Clients = config.Listener{Port: ports[n]}, []int{1883}
+		host := loopback()
 		data := filepath.Join(dir, role)
 		conf := filepath.Join(dir, role+".conf")
 		text := confs[role]
 		// Options of the whole broker come before the bridge's.
-		text = fmt.Sprintf("user root\nallow_anonymous true\npersistence true\npersistence_location %s/\nmax_queued_messages 0\n", data) + text
+		text = fmt.Sprintf("user root\nallow_anonymous true\npersistence true\npersistence_location %s/\nmax_queued_messages 0\nlistener 1883 %s\n", data, host) + text
 		must(t, os.Mkdir(data, 0o700))
 		must(t, os.WriteFile(conf, []byte(text), 0o600))
-		p.sides[role] = &side{port: ports[n], network: networks[role], data: data, g: New(Options{
+		p.sides[role] = &side{port: ports[n], conf: conf, host: host, network: networks[role], data: data, g: New(Options{
 			Role: role, Settings: s, Network: networks[role], API: p.api, Log: testLog(t),
 			Program: Program{Args: []string{mosquitto(), "-c", conf}, Stderr: logFile(t, role), DataDir: data},
 			Sessions: Loopback{
@@ -129,6 +133,25 @@ func newPair(t *testing.T) *pair {
 		})}
 	}
 	return p
+}
+
+// hosts counts the addresses that loopback has given out.
+var hosts atomic.Int32
+
+// loopback is an address of this machine that no other broker has.
+func loopback() string {
+	n := os.Getpid()<<8 + int(hosts.Add(1))
+	return fmt.Sprintf("127.%d.%d.%d", 1+n>>16%250, n>>8%256, n%256)
+}
+
+// accepts tells whether role's broker listens for clients in a slot.
+func (p *pair) accepts(role string, slot int) bool {
+	s := p.sides[role]
+	c, err := net.DialTimeout("tcp", net.JoinHostPort(s.host, fmt.Sprint(config.ClientPort(0, slot))), time.Second)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
 }
 
 // start starts both guards, and ends them with the test.
@@ -236,15 +259,20 @@ func (p *pair) synced(role string) record.Status {
 
 func (p *pair) publish(role, topic, payload string) {
 	p.t.Helper()
+	if out, err := p.tryPublish(role, topic, payload); err != nil {
+		p.t.Fatalf("publishing: %v: %s", err, out)
+	}
+}
+
+func (p *pair) tryPublish(role, topic, payload string) (string, error) {
 	args := []string{"-h", "127.0.0.1", "-p", fmt.Sprint(p.sides[role].port), "-q", "1", "-r", "-t", topic}
 	if payload == "" {
 		args = append(args, "-n")
 	} else {
 		args = append(args, "-m", payload)
 	}
-	if out, err := exec.CommandContext(p.t.Context(), "mosquitto_pub", args...).CombinedOutput(); err != nil {
-		p.t.Fatalf("publishing: %v: %s", err, out)
-	}
+	out, err := exec.CommandContext(p.t.Context(), "mosquitto_pub", args...).CombinedOutput()
+	return string(out), err
 }
 
 func (p *pair) retained(role string) sums {

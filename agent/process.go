@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,7 +21,8 @@ type process interface {
 
 // Program is the broker's.
 type Program struct {
-	// Args are the path of the program and its arguments.
+	// Args are the path of the program and its arguments. In the place of the
+	// file that -c names, the broker gets it with the clients' ports of its slot.
 	Args []string
 	// Stdout and Stderr are handed to it. Default: the null device.
 	Stdout, Stderr *os.File
@@ -37,6 +39,7 @@ type launcher struct {
 
 type launch struct {
 	program Program
+	conf    *os.File
 	done    chan launched
 }
 
@@ -50,16 +53,16 @@ func newLauncher() *launcher {
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with this function
 		for r := range l.requests {
-			p, err := r.program.start()
+			p, err := r.program.start(r.conf)
 			r.done <- launched{p, err}
 		}
 	}()
 	return l
 }
 
-// Start starts the program.
-func (l *launcher) Start(p Program) (process, error) {
-	r := launch{p, make(chan launched, 1)}
+// Start starts the program, with conf as its configuration file.
+func (l *launcher) Start(p Program, conf *os.File) (process, error) {
+	r := launch{p, conf, make(chan launched, 1)}
 	l.requests <- r
 	got := <-r.done
 	return got.process, got.err
@@ -68,7 +71,7 @@ func (l *launcher) Start(p Program) (process, error) {
 // Close ends the thread, and what it started.
 func (l *launcher) Close() { close(l.requests) }
 
-func (p Program) start() (process, error) {
+func (p Program) start(conf *os.File) (process, error) {
 	// None may be closed: the broker's next socket would take its place, and get
 	// its log.
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -76,8 +79,10 @@ func (p Program) start() (process, error) {
 		return nil, fmt.Errorf("starting %q: %w", p.Args[0], err)
 	}
 	defer null.Close()
-	files := []*os.File{null, cmp.Or(p.Stdout, null), cmp.Or(p.Stderr, null)}
-	started, err := os.StartProcess(p.Args[0], p.Args, &os.ProcAttr{
+	files := []*os.File{null, cmp.Or(p.Stdout, null), cmp.Or(p.Stderr, null), conf}
+	args := slices.Clone(p.Args)
+	args[p.conf()] = fmt.Sprintf("/proc/self/fd/%d", len(files)-1)
+	started, err := os.StartProcess(p.Args[0], args, &os.ProcAttr{
 		Files: files,
 		// In a group of its own, Ctrl-C at a terminal is for the guard to pass on.
 		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true},

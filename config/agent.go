@@ -18,6 +18,12 @@ const (
 	// PortBridgeGate is where the secondary's bridge connects to, on its own
 	// loopback: the guard there passes on what it says when it may.
 	PortBridgeGate = 8885
+	// PortSlots is the first port at which brokers of a pair listen for clients,
+	// who connect to the clients' Service: each of its ports leads to one of as
+	// many as there are Slots. All are below those that Linux gives to outgoing
+	// connections.
+	PortSlots = 20000
+	Slots     = 1000
 
 	// AgentPath is where the agent's image has its program, AgentDir where a
 	// broker's pod gets a copy, and AgentConfigDir where its settings are.
@@ -50,7 +56,8 @@ type Agent struct {
 	Replicas int `json:"replicas"`
 	// Listener is the broker's that probes log in to, a direct one.
 	Listener Listener `json:"listener"`
-	// Clients are the ports that clients connect to.
+	// Clients are the clients' ports: those of their Service, and of the listeners
+	// in mosquitto.conf that a guard opens at others, see ClientPort.
 	Clients []int `json:"clients"`
 	// Persistent says that the brokers save what they retain.
 	Persistent bool `json:"persistent"`
@@ -104,6 +111,15 @@ func ReadAgent(data []byte) (Agent, error) {
 	}
 	return a, nil
 }
+
+// ClientPort is where a broker that runs in that slot listens in place of the
+// i-th of Agent.Clients.
+//
+// Each run of a standby has another slot than the ones before, and keeps it when
+// it takes over. So a node that hears late of a switch leads clients to a port of
+// the replaced broker's at which nobody listens any more: they are refused, and
+// try again. Led to the port of a standby, they would stay there.
+func ClientPort(i, slot int) int { return PortSlots + i*Slots + slot }
 
 // Guards is the name of the headless Service that leads to the broker of that
 // role, whatever its state.

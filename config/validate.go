@@ -20,6 +20,10 @@ var (
 // maxPort is the highest TCP port.
 const maxPort = 65535
 
+// maxClients is how many listeners a pair may have: as many as there is room for
+// from PortSlots on.
+const maxClients = 10
+
 // maxLabel is how long a Service's name may be.
 const maxLabel = 63
 
@@ -73,6 +77,7 @@ func (c Config) checkPair(v *problems) {
 	}
 	longest := Agent{Name: c.Name}.Guards(RoleSecondary)
 	v.check(len(longest) <= maxLabel, "name", "%q is too long under the profile %s: the Service %s would have %d bytes, of at most %d", c.Name, ProfileHA, longest, len(longest), maxLabel)
+	v.check(len(c.Listeners) <= maxClients, "listeners", "there are %d, of at most %d under the profile %s", len(c.Listeners), maxClients, ProfileHA)
 	for i, l := range c.Listeners {
 		own := slices.Contains([]string{BridgeListener, GuardListener, HealthListener}, l.Name)
 		v.check(!own, fmt.Sprintf("listeners[%d].name", i), "%q is the bridge's or the agents' own port under the profile %s", l.Name, ProfileHA)
@@ -80,6 +85,8 @@ func (c Config) checkPair(v *problems) {
 		v.check(!own, fmt.Sprintf("listeners[%d].port", i), "%d is the bridge's or the agents' own port under the profile %s", l.Port, ProfileHA)
 		direct := l.Direct().Port
 		v.check(direct <= maxPort, fmt.Sprintf("listeners[%d].port", i), "%d is too high under the profile %s, which needs %d beside it", l.Port, ProfileHA, direct)
+		clients := func(port int) bool { return port >= PortSlots && port < PortSlots+len(c.Listeners)*Slots }
+		v.check(!clients(l.Port) && !clients(direct), fmt.Sprintf("listeners[%d].port", i), "%d, or %d beside it, is among the ports from %d on, which are the brokers' under the profile %s", l.Port, direct, PortSlots, ProfileHA)
 		taken := slices.ContainsFunc(c.Listeners, func(other Listener) bool { return other.Port == direct })
 		v.check(!taken, fmt.Sprintf("listeners[%d].port", i), "%d needs %d beside it under the profile %s, which is another listener's", l.Port, direct, ProfileHA)
 	}

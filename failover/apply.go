@@ -11,9 +11,9 @@ import (
 // on it by what it remembers, which Decide doesn't see.
 const Restore Kind = "restore"
 
-// selects tells whether the Service is to select the record's active role in
-// the same write.
-func (k Kind) selects() bool {
+// leads tells whether the Service is to lead to the record's active broker in the
+// same write.
+func (k Kind) leads() bool {
 	return k == Bootstrap || k == Repair || k == Finish || k == Restore
 }
 
@@ -27,14 +27,9 @@ func (t *term) apply(ctx context.Context, a Action) bool {
 		return false
 	}
 	t.said["decision"] = ""
-	role := ""
-	if a.Kind.selects() {
-		role = a.Record.Active
-	}
-	next := a.Record.String()
 	within, cancel := context.WithTimeout(ctx, t.limit())
 	began := time.Now()
-	err := t.ports.Store.Write(within, t.service.Text, next, role)
+	err := t.ports.Store.Write(within, t.service.Text, a.Record, a.Kind.leads())
 	cancel()
 	t.writes++
 	t.readAt = time.Time{}
@@ -48,11 +43,8 @@ func (t *term) apply(ctx context.Context, a Action) bool {
 		}
 		return false
 	}
-	t.service.Text = next
-	if role != "" {
-		t.service.Selector = role
-	}
 	r := a.Record
+	t.service = t.service.written(r, a.Kind.leads(), t.settings)
 	t.record, t.claimed = &r, true
 	t.push(ctx)
 	t.tell(ctx, a)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/mosqbuild/mosqbuild/config"
@@ -42,6 +43,12 @@ func (c *Cluster) Read(ctx context.Context) (Service, error) {
 		Text: s.Annotations[record.Annotation], Request: s.Annotations[record.AnnotationRequest],
 		Paused: s.Annotations[record.AnnotationPaused],
 	}
+	if len(s.Ports) > 0 {
+		out.Targets = map[int]int{}
+	}
+	for _, p := range s.Ports {
+		out.Targets[p.Port] = p.TargetPort
+	}
 	// A selector with other labels selects no broker, or strangers.
 	if role := s.Selector[config.LabelRole]; role != "" && maps.Equal(s.Selector, c.selector(role)) {
 		out.Selector = role
@@ -56,11 +63,17 @@ func (c *Cluster) selector(role string) map[string]string {
 	return s
 }
 
-// Write replaces the record and, unless role is "", the selector.
-func (c *Cluster) Write(ctx context.Context, old, next, role string) error {
-	change := kube.Change{Old: old, New: next}
-	if role != "" {
-		change.Selector = c.selector(role)
+// Write replaces the record and, with lead, the selector and the ports' targets.
+func (c *Cluster) Write(ctx context.Context, old string, next record.Record, lead bool) error {
+	change := kube.Change{Old: old, New: next.String()}
+	if lead {
+		change.Selector = c.selector(next.Active)
+		for _, p := range c.last.Load().Ports { // whoever writes has read
+			if i := slices.Index(c.settings.Clients, p.Port); i >= 0 {
+				p.TargetPort = config.ClientPort(i, next.Slot)
+			}
+			change.Ports = append(change.Ports, p)
+		}
 	}
 	err := c.client.Write(ctx, c.settings.Name, change)
 	if errors.Is(err, kube.ErrConflict) {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func cluster(t *testing.T, handle http.HandlerFunc) *failover.Cluster {
 
 // service writes the clients' Service.
 func service(w io.Writer, selector, text string) {
-	fmt.Fprintf(w, `{"metadata":{"name":"m","uid":"u","resourceVersion":"1","annotations":{%q:%q,%q:"true",%q:"{}"}},"spec":{"selector":%s}}`,
+	fmt.Fprintf(w, `{"metadata":{"name":"m","uid":"u","resourceVersion":"1","annotations":{%q:%q,%q:"true",%q:"{}"}},"spec":{"selector":%s,"ports":[{"port":8883,"targetPort":21000},{"port":9001,"targetPort":"other"},{"port":1883,"targetPort":1883}]}}`,
 		record.Annotation, text, record.AnnotationPaused, record.AnnotationRequest, selector)
 }
 
@@ -55,7 +56,8 @@ func TestTheServiceIsRead(t *testing.T) {
 	} {
 		c := cluster(t, func(w http.ResponseWriter, _ *http.Request) { service(w, selector, "old") })
 		got, err := c.Read(t.Context())
-		if err != nil || got != (failover.Service{Text: "old", Selector: want, Paused: "true", Request: "{}"}) {
+		targets := map[int]int{1883: 1883, 8883: 21000, 9001: 0}
+		if err != nil || !reflect.DeepEqual(got, failover.Service{Text: "old", Selector: want, Targets: targets, Paused: "true", Request: "{}"}) {
 			t.Errorf("%s: %+v, %v", selector, got, err)
 		}
 	}
@@ -76,14 +78,31 @@ func TestTheServiceIsWritten(t *testing.T) {
 		}
 		service(w, `{"app":"m","role":"primary"}`, present)
 	})
-	if err := c.Write(t.Context(), "old", "new", ""); err != nil || strings.Contains(patches[0], "selector") {
+	if _, err := c.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next := record.Record{Epoch: 2, Active: secondary, Slot: 7}
+	if err := c.Write(t.Context(), "old", next, false); err != nil || strings.Contains(patches[0], "selector") || strings.Contains(patches[0], "ports") {
 		t.Errorf("%v, by %s", err, patches)
 	}
-	if err := c.Write(t.Context(), "old", "new", secondary); err != nil || !strings.Contains(patches[1], `"value":{"app":"m","role":"secondary"}`) {
-		t.Errorf("%v, by %s", err, patches)
+	if err := c.Write(t.Context(), "old", next, true); err != nil {
+		t.Error(err)
+	}
+	// Where somebody has put the ports into another order, all of it fails.
+	for _, want := range []string{
+		`"value":{"app":"m","role":"secondary"}`,
+		`{"op":"test","path":"/spec/ports/0/port","value":8883},{"op":"add","path":"/spec/ports/0/targetPort","value":21007}`,
+		`{"op":"test","path":"/spec/ports/2/port","value":1883},{"op":"add","path":"/spec/ports/2/targetPort","value":20007}`,
+	} {
+		if !strings.Contains(patches[1], want) {
+			t.Errorf("%s isn't in %s", want, patches[1])
+		}
+	}
+	if strings.Contains(patches[1], "/spec/ports/1/") {
+		t.Errorf("a port that is no client's is changed: %s", patches[1])
 	}
 	present = "another"
-	if err := c.Write(t.Context(), "old", "new", secondary); !errors.Is(err, failover.ErrConflict) {
+	if err := c.Write(t.Context(), "old", next, true); !errors.Is(err, failover.ErrConflict) {
 		t.Errorf("no conflict: %v", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // Kind is what the leader does. All but Nothing write the record; Bootstrap,
-// Repair and Finish have the Service select the record's Active in the same
-// write.
+// Repair and Finish have the Service lead to the record's Active, in its Slot, in
+// the same write.
 type Kind string
 
 // The kinds of actions.
@@ -18,7 +18,7 @@ const (
 	Nothing   Kind = "nothing"
 	Bootstrap Kind = "bootstrap" // choose the first active broker
 	Claim     Kind = "claim"     // a new leader's first write, which stops the old one's
-	Repair    Kind = "repair"    // the Service selects somebody else
+	Repair    Kind = "repair"    // the Service leads elsewhere
 	Pause     Kind = "pause"     // or its end
 	Propose   Kind = "propose"   // a standby, so that the active broker needs permits
 	Confirm   Kind = "confirm"   // the active broker's guard has read that
@@ -43,11 +43,13 @@ func Decide(o Observation) Action {
 		return bootstrap(o)
 	case r.Leader != o.Me:
 		return o.write(Claim, "a new leader", func(*record.Record) {})
-	case o.Selector != r.Active && r.Pending == "":
-		return o.write(Repair, fmt.Sprintf("the Service selects %q", o.Selector), func(*record.Record) {})
 	case r.Pending != "":
 		return finish(o)
-	case o.Paused != r.Paused:
+	}
+	if reason, misled := o.misled(); misled {
+		return o.write(Repair, reason, func(r *record.Record) { r.Slot = o.slot(r.Active) })
+	}
+	if r := o.Record; o.Paused != r.Paused {
 		return o.write(Pause, map[bool]string{true: "paused", false: "resumed"}[o.Paused], func(r *record.Record) { r.Paused = o.Paused })
 	}
 	for _, step := range []func(Observation) (Action, bool){replace, obey, failback, attend} {
@@ -87,7 +89,12 @@ func bootstrap(o Observation) Action {
 	default:
 		role = second
 	}
-	return o.write(Bootstrap, "the first record", func(r *record.Record) { r.Active, r.Since = role, o.Now })
+	return o.write(Bootstrap, "the first record", func(r *record.Record) {
+		r.Active, r.Since = role, o.Now
+		if s := o.Brokers[role].Status; s != nil {
+			r.Slot = s.Slot
+		}
+	})
 }
 
 // begin is the first step of a switch to the standby.
@@ -193,6 +200,6 @@ func finish(o Observation) Action {
 		if f.Seen.IsZero() {
 			last.Outage = 0
 		}
-		*r = record.Record{Epoch: r.Epoch, Active: to, Paused: r.Paused, Request: r.Request, Since: o.Now, Last: last}
+		*r = record.Record{Epoch: r.Epoch, Active: to, Slot: o.slot(to), Paused: r.Paused, Request: r.Request, Since: o.Now, Last: last}
 	})
 }

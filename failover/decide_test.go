@@ -42,7 +42,7 @@ func votes(silences ...int) (all []failover.Vote) {
 // ready is a pair in which the secondary may take over.
 func ready() failover.Observation {
 	return failover.Observation{
-		Now: now, Me: "a", Settings: settings(), Selector: primary, Started: now.Add(-time.Hour),
+		Now: now, Me: "a", Settings: settings(), Selector: primary, Targets: map[int]int{1883: 20000, 8883: 21000, 9001: 9001}, Started: now.Add(-time.Hour),
 		Record:  &record.Record{Epoch: 7, Leader: "a", Active: primary, Standby: secondary, Run: "s1", Ready: true, ReadyAt: now.Add(-time.Hour)},
 		Brokers: map[string]failover.Broker{primary: well("p1", 7), secondary: well("s1", 7)},
 	}
@@ -112,6 +112,11 @@ func TestDecide(t *testing.T) {
 		"the guard hasn't read it":    {in(with(ready(), primary, func(b *failover.Broker) { b.Status.Epoch = 6 }), func(o *failover.Observation) { o.Record.Ready = false }), failover.Nothing},
 		"another leader's":            {in(ready(), func(o *failover.Observation) { o.Record.Leader = "b" }), failover.Claim},
 		"selector of old":             {in(ready(), func(o *failover.Observation) { o.Selector = secondary }), failover.Repair},
+		"ports of old":                {in(ready(), func(o *failover.Observation) { o.Targets = map[int]int{1883: 20000, 8883: 21001} }), failover.Repair},
+		"a port taken out":            {in(ready(), func(o *failover.Observation) { o.Targets = map[int]int{8883: 21000} }), failover.Nothing},
+		"in another slot":             {with(ready(), primary, func(b *failover.Broker) { b.Status.Slot = 4 }), failover.Repair},
+		"down, last in another slot":  {with(ready(), primary, func(b *failover.Broker) { down(b); b.Status.Slot = 4 }), failover.Begin},
+		"was in another slot":         {with(ready(), primary, func(b *failover.Broker) { gone(b); b.Status.Slot = 4 }), failover.Begin},
 		"paused":                      {in(ready(), func(o *failover.Observation) { o.Paused = true }), failover.Pause},
 		"asked for":                   {in(ready(), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: secondary} }), failover.Begin},
 		"asked for what is":           {in(ready(), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: primary} }), failover.Answer},
@@ -249,6 +254,9 @@ func random(rng *rand.Rand) failover.Observation {
 	if chance(10) {
 		o.Selector = ""
 	}
+	if chance(10) {
+		o.Targets = map[int]int{1883: 20000 + rng.IntN(2)}
+	}
 	if chance(20) {
 		o.Record = nil
 	}
@@ -277,4 +285,25 @@ func random(rng *rand.Rand) failover.Observation {
 		})
 	}
 	return o
+}
+
+// Clients are led to the slot that the new active broker runs in, and a record
+// that is wrong about it is put right.
+func TestTheRecordNamesTheSlot(t *testing.T) {
+	o := with(ready(), secondary, func(b *failover.Broker) { b.Status.Slot = 4 })
+	o = with(o, primary, func(b *failover.Broker) { b.Status.Run = "" })
+	o.Record.Pending, o.Withdrawn = secondary, now.Add(-time.Minute)
+	if a := failover.Decide(o); a.Kind != failover.Finish || a.Record.Slot != 4 {
+		t.Errorf("%s: %+v", a.Kind, a.Record)
+	}
+	o = with(ready(), primary, func(b *failover.Broker) { b.Status.Slot = 5 })
+	if a := failover.Decide(o); a.Kind != failover.Repair || a.Record.Slot != 5 || !a.Record.Ready {
+		t.Errorf("%s: %+v", a.Kind, a.Record)
+	}
+	// One that is down begins where clients are led to.
+	o = with(ready(), primary, func(b *failover.Broker) { b.Status.Run, b.Status.Slot = "", 5 })
+	o.Selector = ""
+	if a := failover.Decide(o); a.Kind != failover.Repair || a.Record.Slot != 0 {
+		t.Errorf("%s: %+v", a.Kind, a.Record)
+	}
 }

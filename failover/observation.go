@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/config"
@@ -16,8 +17,10 @@ type Observation struct {
 	Settings config.Agent
 	// Record is as last read or written; nil where there is none.
 	Record *record.Record
-	// Selector is the role that the clients' Service selects, "" for none.
+	// Selector is the role that the clients' Service selects, "" for none, and
+	// Targets are, by its ports, those that they lead to.
 	Selector string
+	Targets  map[int]int
 	// Brokers are both, by role.
 	Brokers map[string]Broker
 	// Withdrawn is when the standby's guard was first seen to have read the
@@ -64,6 +67,32 @@ func (o Observation) heard(role string) bool {
 	p := o.Settings.Failover.Probe
 	b := o.Brokers[role]
 	return b.Status != nil && o.Now.Sub(b.Heard) <= p.Interval.Std()+p.Timeout.Std()
+}
+
+// misled says where clients are led that isn't where the record says, if so. Ports
+// that the Service lacks were taken out of it by somebody.
+func (o Observation) misled() (string, bool) {
+	r := o.Record
+	if o.Selector != r.Active {
+		return fmt.Sprintf("the Service selects %q", o.Selector), true
+	}
+	for i, port := range o.Settings.Clients {
+		if to, ok := o.Targets[port]; ok && to != config.ClientPort(i, r.Slot) {
+			return fmt.Sprintf("port %d of the Service leads to %d", port, to), true
+		}
+	}
+	if s := o.Brokers[r.Active].Status; o.heard(r.Active) && s.Run != "" && s.Slot != r.Slot {
+		return fmt.Sprintf("the active broker runs in slot %d", s.Slot), true
+	}
+	return "", false
+}
+
+// slot is the one that the broker runs in, as far as is known, or is to start in.
+func (o Observation) slot(role string) int {
+	if s := o.Brokers[role].Status; s != nil && s.Run != "" {
+		return s.Slot
+	}
+	return o.Record.Slot
 }
 
 // serving tells whether the broker runs and is well, by its guard's fresh word.

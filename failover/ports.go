@@ -3,8 +3,10 @@ package failover
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
+	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/probe"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
@@ -18,10 +20,27 @@ type Service struct {
 	// Text is the record as the annotation has it, "" where there is none:
 	// what a write is compared against.
 	Text string
-	// Selector is the role that the selector names, "" if none.
+	// Selector is the role that the selector names, "" if none, and Targets are
+	// the pod's ports, by the Service's.
 	Selector string
+	Targets  map[int]int
 	// Request and Paused are the annotations that people write.
 	Request, Paused string
+}
+
+// written is the Service once next has been.
+func (s Service) written(next record.Record, lead bool, a config.Agent) Service {
+	s.Text = next.String()
+	if !lead {
+		return s
+	}
+	s.Selector, s.Targets = next.Active, maps.Clone(s.Targets)
+	for i, port := range a.Clients {
+		if _, ok := s.Targets[port]; ok {
+			s.Targets[port] = config.ClientPort(i, next.Slot)
+		}
+	}
+	return s
 }
 
 // Store is the clients' Service at the API server. Its methods may be called
@@ -29,11 +48,11 @@ type Service struct {
 type Store interface {
 	// Read returns the Service as a majority of etcd has it.
 	Read(ctx context.Context) (Service, error)
-	// Write puts the record next in the place of the text old, and has the
-	// Service select the role, unless that is "", in one step. It returns
+	// Write puts the record next in the place of the text old and, with lead, has
+	// the Service lead to next's active broker, in one step. It returns
 	// ErrConflict where the text isn't old any more. After another error
 	// nobody knows whether it was written.
-	Write(ctx context.Context, old, next, role string) error
+	Write(ctx context.Context, old string, next record.Record, lead bool) error
 	// Event tells people what happened to the Service.
 	Event(ctx context.Context, e Event) error
 }

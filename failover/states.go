@@ -72,7 +72,7 @@ func Transitions() []Transition {
 	}
 	for _, s := range []State{Alone, Proposed, Ready} {
 		all = append(all,
-			Transition{s, Repair, s, "the clients' Service selects another broker than the active one, or none"},
+			Transition{s, Repair, s, "the clients' Service leads to another broker than the active one, to another port of it, or nowhere"},
 			Transition{s, Pause, s, "somebody pauses or resumes"},
 			Transition{s, Answer, s, "a request can't be fulfilled, or is so already"})
 	}

@@ -142,7 +142,7 @@ func (t *term) restore(o Observation) Action {
 // observe puts together what there is to decide by.
 func (t *term) observe(now time.Time) Observation {
 	o := Observation{
-		Now: now, Me: t.me, Settings: t.settings, Selector: t.service.Selector,
+		Now: now, Me: t.me, Settings: t.settings, Selector: t.service.Selector, Targets: t.service.Targets,
 		Brokers: t.view.brokers(now), Started: t.started,
 		Request: parseRequest(t.service.Request), Paused: t.service.Paused == "true",
 	}

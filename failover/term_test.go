@@ -250,6 +250,22 @@ func TestARecordThatIsGoneIsPutBack(t *testing.T) {
 	})
 }
 
+func TestPortsThatLeadElsewhereArePutRight(t *testing.T) {
+	bubble(t, func(w *world, _ *failover.Controller) {
+		w.guards[secondary].do(func(s *record.Status) { s.Slot = 7 })
+		w.guards[primary].crash()
+		w.until("switched", 5*time.Second, serving(secondary))
+		if got := w.record().Slot; got != 7 || w.targets()[1883] != 20007 {
+			t.Errorf("slot %d, and the Service leads to %v", got, w.targets())
+		}
+		w.change(func(s *failover.Service) { s.Targets = map[int]int{1883: 1883} })
+		time.Sleep(5 * time.Second)
+		if w.targets()[1883] != 20007 {
+			t.Errorf("the Service leads to %v", w.targets())
+		}
+	})
+}
+
 func TestAFirstRecordIsNewerThanWhatGuardsKnow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

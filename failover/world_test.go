@@ -147,6 +147,13 @@ func (w *world) change(f func(*failover.Service)) {
 	f(&w.service)
 }
 
+// targets are where the Service's ports lead to.
+func (w *world) targets() map[int]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.service.Targets
+}
+
 // call asks fault. The lock must be held.
 func (w *world) call(op string) (error, bool) {
 	if w.fault == nil {
@@ -163,7 +170,7 @@ func (w *world) Read(ctx context.Context) (failover.Service, error) {
 	return w.service, errors.Join(err, ctx.Err())
 }
 
-func (w *world) Write(ctx context.Context, old, next, role string) error {
+func (w *world) Write(ctx context.Context, old string, r record.Record, lead bool) error {
 	sleep(ctx, 2*time.Millisecond)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -175,16 +182,14 @@ func (w *world) Write(ctx context.Context, old, next, role string) error {
 		w.note("conflict")
 		return failover.ErrConflict
 	}
-	w.service.Text = next
-	if role != "" {
-		w.service.Selector = role
+	w.service.Text = r.String()
+	if _, err := record.Parse(w.service.Text); err != nil {
+		w.t.Error(err)
 	}
-	r, perr := record.Parse(next)
-	if perr != nil {
-		w.t.Error(perr)
-		return perr
+	if lead {
+		w.service.Selector, w.service.Targets = r.Active, map[int]int{1883: config.ClientPort(0, r.Slot)}
 	}
-	w.note("write %s", failover.StateOf(r))
+	w.note("write %s", failover.StateOf(&r))
 	return err
 }
 

@@ -107,16 +107,16 @@ func (d objects) memory() (resource.Quantity, error) {
 	return q, nil
 }
 
-// listeners are the ports that the broker opens.
+// listeners are the ports that the broker always opens.
 func (d objects) listeners() []config.Listener {
 	if !d.pair() {
 		return d.cfg.Listeners
 	}
-	all := append(slices.Clip(d.cfg.Listeners), d.cfg.Direct()...)
+	// Where it listens for clients depends on the run.
 	if d.role != config.RolePrimary {
-		return all
+		return d.cfg.Direct()
 	}
-	return append(all, config.Listener{Name: config.BridgeListener, Port: config.PortBridge, TLS: true})
+	return append(d.cfg.Direct(), config.Listener{Name: config.BridgeListener, Port: config.PortBridge, TLS: true})
 }
 
 // resources of fixed quantities, but for memory.

@@ -100,6 +100,12 @@ func prune(object map[string]any) {
 	if len(spec) == 0 {
 		delete(object, "spec") // a Lease's
 	}
+	ports, _ := spec["ports"].([]any)
+	for _, p := range ports {
+		if port, ok := p.(map[string]any); ok && port["targetPort"] == int64(0) {
+			delete(port, "targetPort") // of a Service's
+		}
+	}
 	if template, ok := spec["template"].(map[string]any); ok {
 		prune(template)
 	}

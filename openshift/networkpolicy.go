@@ -1,6 +1,8 @@
 package openshift
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,27 +23,19 @@ var routerLabels = []map[string]string{
 // no policy keeps out; the controllers' come as clients may.
 func (d objects) networkPolicy() *networkingv1.NetworkPolicy {
 	namespace := []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}
-	every := policyPorts(d.cfg.Listeners)
-	if d.pair() {
-		every = append(every, policyPorts(d.cfg.Direct())...)
-	}
+	every := d.policyPorts(d.cfg.Listeners...)
 	var rules []networkingv1.NetworkPolicyIngressRule
 	if d.cfg.Deploy.Routed() {
 		rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: namespace, Ports: every})
 		if l, routed := d.routed(); routed {
-			ports := []config.Listener{l}
-			if d.pair() {
-				ports = append(ports, l.Direct())
-			}
-			rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: routers(), Ports: policyPorts(ports)})
+			rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: routers(), Ports: d.policyPorts(l)})
 		}
 	} else { // a load balancer or Traefik: clients are anywhere
 		rules = append(rules, networkingv1.NetworkPolicyIngressRule{Ports: every})
 	}
 	if d.pair() {
-		bridge := []config.Listener{{Name: config.BridgeListener, Port: config.PortBridge}}
 		brokers := []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: d.selector()}}}
-		rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: brokers, Ports: policyPorts(bridge)})
+		rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: brokers, Ports: policyPort(config.PortBridge)})
 		rules = append(rules, d.agentRules()...)
 	}
 	return &networkingv1.NetworkPolicy{
@@ -63,8 +57,8 @@ func (d objects) agentRules() []networkingv1.NetworkPolicyIngressRule {
 		agents = append(agents, networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{MatchLabels: labels}})
 	}
 	return []networkingv1.NetworkPolicyIngressRule{
-		{From: agents, Ports: policyPorts([]config.Listener{{Port: config.PortGuard}})},
-		{Ports: policyPorts([]config.Listener{{Port: config.PortHealth}})},
+		{From: agents, Ports: policyPort(config.PortGuard)},
+		{Ports: policyPort(config.PortHealth)},
 	}
 }
 
@@ -89,11 +83,22 @@ func routers() (all []networkingv1.NetworkPolicyPeer) {
 	return all
 }
 
-func policyPorts(listeners []config.Listener) (all []networkingv1.NetworkPolicyPort) {
+// policyPorts are where the broker listens for the clients of these listeners: in a
+// pair, at a port of each slot, and directly.
+func (d objects) policyPorts(listeners ...config.Listener) (all []networkingv1.NetworkPolicyPort) {
 	for _, l := range listeners {
-		all = append(all, networkingv1.NetworkPolicyPort{
-			Protocol: new(corev1.ProtocolTCP), Port: new(intstr.FromInt32(int32(l.Port))),
-		})
+		if !d.pair() {
+			all = append(all, policyPort(l.Port)...)
+			continue
+		}
+		i := slices.Index(d.cfg.Listeners, l)
+		slots := policyPort(config.ClientPort(i, 0))
+		slots[0].EndPort = new(int32(config.ClientPort(i, config.Slots-1)))
+		all = append(append(all, slots...), policyPort(l.Direct().Port)...)
 	}
 	return all
+}
+
+func policyPort(port int) []networkingv1.NetworkPolicyPort {
+	return []networkingv1.NetworkPolicyPort{{Protocol: new(corev1.ProtocolTCP), Port: new(intstr.FromInt32(int32(port)))}}
 }

@@ -1,6 +1,7 @@
 package openshift_test
 
 import (
+	"cmp"
 	"maps"
 	"path"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/files"
@@ -67,8 +69,11 @@ func TestPorts(t *testing.T) {
 		objs := objects(t, cfg)
 		brokers(t, cfg, objs, func(role string, d *appsv1.Deployment, c corev1.Container) {
 			want := map[string]int{}
+			clients := map[string]int{} // those that a guard opens at others
 			for _, l := range cfg.Listeners {
-				want[l.Name] = l.Port
+				if clients[l.Name] = l.Port; role == "" {
+					want[l.Name] = l.Port
+				}
 			}
 			if role == config.RolePrimary {
 				want[config.BridgeListener] = config.PortBridge
@@ -85,7 +90,13 @@ func TestPorts(t *testing.T) {
 			}
 			for _, s := range find[corev1.Service](objs) {
 				if s.Spec.Selector == nil && role != "" && s.Name == cfg.Name {
-					continue // it leads where the controllers say
+					// It leads where the controllers say.
+					for _, p := range s.Spec.Ports {
+						if p.TargetPort != (intstr.IntOrString{}) || int(p.Port) != clients[p.Name] {
+							t.Errorf("Service %s leads to %s by %+v", s.Name, p.TargetPort.String(), p)
+						}
+					}
+					continue
 				}
 				if !selects(s.Spec.Selector, d.Spec.Template.Labels) {
 					continue
@@ -96,7 +107,7 @@ func TestPorts(t *testing.T) {
 				for _, p := range s.Spec.Ports {
 					ofServices[p.TargetPort.StrVal] = want[p.TargetPort.StrVal]
 					outside := int(p.Port)
-					if outside != want[p.Name] && (s.Name != cfg.Broker(role) || !slices.Contains([]int{2883, 3883}, outside)) {
+					if outside != cmp.Or(want[p.Name], clients[p.Name]) && (s.Name != cfg.Broker(role) || !slices.Contains([]int{2883, 3883}, outside)) {
 						t.Errorf("Service %s has %s at %d", s.Name, p.Name, outside)
 					}
 				}

@@ -117,9 +117,12 @@ func TestBalancedService(t *testing.T) {
 func TestNetworkPolicy(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		policies := find[networkingv1.NetworkPolicy](objects(t, cfg))
-		want, ports := 1, len(cfg.Listeners)
+		tls, routed := cfg.Listener(true)
+		want, ports, end := 1, len(cfg.Listeners), (*int32)(nil)
+		first := tls.Port // that the router may use
 		if cfg.Deploy.Profile == config.ProfileHA {
-			want, ports = 2, 2*ports
+			i := slices.Index(cfg.Listeners, tls)
+			want, ports, first, end = 2, 2*ports, 20000+1000*i, new(int32(20999+1000*i))
 		}
 		if len(policies) != want {
 			t.Fatalf("%d policies", len(policies))
@@ -131,8 +134,8 @@ func TestNetworkPolicy(t *testing.T) {
 			t.Errorf("for clients: %+v", clients)
 		}
 		rest := rules[1:]
-		if tls, ok := cfg.Listener(true); ok && cfg.Deploy.Routed() && cfg.TLS.Source != config.SourceServiceCA {
-			if len(rest) == 0 || rest[0].Ports[0].Port.IntValue() != tls.Port || len(rest[0].Ports) != want || len(rest[0].From) != 2 || rest[0].From[0].NamespaceSelector == nil {
+		if routed && cfg.Deploy.Routed() && cfg.TLS.Source != config.SourceServiceCA {
+			if len(rest) == 0 || rest[0].Ports[0].Port.IntValue() != first || !reflect.DeepEqual(rest[0].Ports[0].EndPort, end) || len(rest[0].Ports) != want || len(rest[0].From) != 2 || rest[0].From[0].NamespaceSelector == nil {
 				t.Fatalf("for the router: %+v", rest)
 			}
 			rest = rest[1:]

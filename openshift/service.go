@@ -93,11 +93,15 @@ func brokerPort(role string) int {
 // pairServices are the clients' Service, one that leads to each broker for good,
 // and one by which agents find each broker's pod, ready or not.
 //
-// The first has no selector: that says who serves, and is the controllers'.
-// Rendered, it would switch clients back whenever the objects are applied again.
+// The first has no selector and no targetPorts: they say who serves, and where,
+// and are the controllers'. Rendered, they would switch clients back whenever the
+// objects are applied again.
 func (d objects) pairServices() []Object {
 	clients := d.service(d.cfg.Name, d.cfg.Listeners)
 	clients.Spec.Selector = nil
+	for i := range clients.Spec.Ports {
+		clients.Spec.Ports[i].TargetPort = intstr.IntOrString{}
+	}
 	if d.cfg.Deploy.Ingress == config.IngressLoadBalancer {
 		clients = d.balanced(clients)
 	}

@@ -16,7 +16,12 @@ import (
 type Service struct {
 	Name, UID, ResourceVersion string
 	Annotations, Selector      map[string]string
+	Ports                      []Port
 }
+
+// Port is one of a Service's, and where it leads to: TargetPort is 0 where that is
+// a port's name.
+type Port struct{ Port, TargetPort int }
 
 // Change is what Write does to a Service, all of it or nothing.
 type Change struct {
@@ -26,6 +31,9 @@ type Change struct {
 	Old, New string
 	// Selector replaces the Service's selector; nil leaves it.
 	Selector map[string]string
+	// Ports are those of the Service, in its order, with the TargetPorts that they
+	// get; 0 leaves one. Where the Service has others, Write fails.
+	Ports []Port
 	// Annotations are others to set, or where nil, to delete.
 	Annotations map[string]*string
 }
@@ -42,6 +50,11 @@ type object struct {
 	} `json:"metadata"`
 	Spec struct {
 		Selector map[string]string `json:"selector"`
+		Ports    []struct {
+			Port int `json:"port"`
+			// TargetPort is a number or a name.
+			TargetPort any `json:"targetPort"`
+		} `json:"ports"`
 	} `json:"spec"`
 }
 
@@ -54,7 +67,12 @@ func (c *Client) Service(ctx context.Context, name string) (Service, error) {
 		return Service{}, err
 	}
 	m := o.Metadata
-	return Service{m.Name, m.UID, m.ResourceVersion, m.Annotations, o.Spec.Selector}, nil
+	s := Service{Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion, Annotations: m.Annotations, Selector: o.Spec.Selector}
+	for _, p := range o.Spec.Ports {
+		number, _ := p.TargetPort.(float64)
+		s.Ports = append(s.Ports, Port{p.Port, int(number)})
+	}
+	return s, nil
 }
 
 // writeTries is how often Write begins anew because something else about the
@@ -153,6 +171,11 @@ func (ch Change) patch(base Service) []operation {
 	}
 	if ch.Selector != nil {
 		ops = append(ops, operation{"add", "/spec/selector", ch.Selector})
+	}
+	for i, p := range ch.Ports {
+		if at := fmt.Sprintf("/spec/ports/%d/", i); p.TargetPort != 0 {
+			ops = append(ops, operation{"test", at + "port", p.Port}, operation{"add", at + "targetPort", p.TargetPort})
+		}
 	}
 	return ops
 }

@@ -27,6 +27,8 @@ type Record struct {
 	Leader string `json:"leader"`
 	// Active is the role of the broker that serves clients.
 	Active string `json:"active"`
+	// Slot is the one that the active broker runs in, see config.ClientPort.
+	Slot int `json:"slot,omitempty"`
 	// Standby, where it isn't empty, is the role of the broker that may take
 	// over: then the active one needs permits.
 	Standby string `json:"standby,omitempty"`
@@ -89,6 +91,8 @@ func Parse(text string) (*Record, error) {
 		return nil, fmt.Errorf("reading the annotation %q: no epoch, or nobody active", Annotation)
 	case r.Standby != "" && r.Standby != Other(r.Active), r.Pending != "" && r.Pending != Other(r.Active):
 		return nil, fmt.Errorf("reading the annotation %q: the standby is the active one, or no role", Annotation)
+	case r.Slot < 0 || r.Slot >= config.Slots:
+		return nil, fmt.Errorf("reading the annotation %q: there is no slot %d", Annotation, r.Slot)
 	case r.Ready && r.Standby == "":
 		return nil, fmt.Errorf("reading the annotation %q: nobody is ready", Annotation)
 	}

@@ -12,6 +12,9 @@ type Status struct {
 	Epoch int64 `json:"epoch"`
 	// Run tells this start of the broker from others; "" while it is down.
 	Run string `json:"run,omitempty"`
+	// Slot is the one of this run, see config.ClientPort, or while there is
+	// none of the last.
+	Slot int `json:"slot,omitempty"`
 	// Healthy says that the broker answers its guard.
 	Healthy bool `json:"healthy"`
 	// Down says why there is no Run: "starting", "crashed", "hung", "fenced",

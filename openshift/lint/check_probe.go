@@ -51,11 +51,15 @@ func (b *broker) portArgument() bool {
 	return slices.Contains(line, "-p") || slices.Contains(line, "--port")
 }
 
-// guards tells whether port is one of a guard's, whose child the broker is: see
-// mosqagent.
+// guarded tells whether the broker is a guard's child: see mosqagent.
+func (b *broker) guarded() bool {
+	c := b.container.Command
+	return len(c) > 1 && path.Base(c[0]) == path.Base(config.AgentPath) && c[1] == "guard"
+}
+
+// guards tells whether port is one of a guard's, whose child the broker is.
 func (b *broker) guards(port int) bool {
-	return len(b.container.Command) > 1 && path.Base(b.container.Command[0]) == path.Base(config.AgentPath) &&
-		b.container.Command[1] == "guard" && (port == config.PortGuard || port == config.PortHealth)
+	return b.guarded() && (port == config.PortGuard || port == config.PortHealth)
 }
 
 // reachable judges the port that the kubelet dials at the pod's address. It

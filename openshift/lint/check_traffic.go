@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,7 +37,7 @@ func checkServices(p *project, r *report) {
 			continue
 		}
 		for _, l := range b.conf.listeners {
-			if !l.local() && !reached[l.port] && !b.hostPort(l.port) && !p.standsBy(b, l.port) {
+			if !l.local() && !reached[l.port] && !b.hostPort(l.port) && !p.standsBy(b, l.port) && !p.led(b, l.port) {
 				r.add("MQ501", l.place, "add the port to a Service, or bind the listener to 127.0.0.1", "no port of a Service leads to listener %d of %s", l.port, b.title())
 			}
 		}
@@ -66,6 +67,16 @@ func (p *project) standsBy(b *broker, port int) bool {
 		}
 	}
 	return false
+}
+
+// led tells whether controllers lead a Service's port to this port of the broker:
+// the Service has no selector, and the broker's guard opens another port for it.
+func (p *project) led(b *broker, port int) (found bool) {
+	each(p, func(o *object, s *corev1.Service) {
+		found = found || b.guarded() && o.namespace == b.namespace && len(s.Spec.Selector) == 0 &&
+			slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return int(p.Port) == port })
+	})
+	return found
 }
 
 // routes are the Service ports that lead to a broker's pod.

@@ -24,9 +24,6 @@ type figures struct {
 	both []string
 	// strays are clients that are served by the other broker than the active one.
 	strays []string
-	// late are such clients after the API server was away: then nodes may hear of
-	// the switch up to half a minute late.
-	late []string
 	// switches is how often another broker became the active one, and needless
 	// how often for no reason.
 	switches, needless int

@@ -227,18 +227,11 @@ func (p *program) printGuarded(w io.Writer) {
 
 // verdict is the last line, and whether it is good.
 func (p *program) verdict(err error) (string, bool) {
-	slack, rows := 1.0, p.rows
-	left := 0
-	for _, r := range rows {
-		left += r.sum(strayed)
-	}
+	slack := 1.0
 	if p.short() {
 		slack = 10
-		if left <= spareStrays {
-			rows = withoutStrays(rows)
-		}
 	}
-	wrong, missed := verdict(rows, slack)
+	wrong, missed := verdict(p.rows, slack)
 	all := append(wrong, missed...)
 	if err != nil {
 		all = append(all, err.Error())
@@ -252,9 +245,6 @@ func (p *program) verdict(err error) (string, bool) {
 		return fmt.Sprintf("chaos: FAIL, %d runs in %s, seed %d: %s", runs, took, p.seed, strings.ReplaceAll(strings.Join(all, "; "), "\n", " ")), false
 	}
 	text := fmt.Sprintf("chaos: PASS, %d runs in %s, seed %d", runs, took, p.seed)
-	if left > 0 {
-		text += fmt.Sprintf("; clients left at the standby in %d", left)
-	}
 	if len(p.skipped) > 0 {
 		text += "; not in full for lack of time: " + strings.Join(p.skipped, ", ")
 	}

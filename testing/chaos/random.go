@@ -20,9 +20,6 @@ type harm struct {
 	do   func(context.Context, *stage, state) (wound, error)
 }
 
-// killAPI is the harm after which nodes hear late of what has changed.
-const killAPI = "kill the API server"
-
 // between draws a time.
 func (s *stage) between(least, most time.Duration) time.Duration {
 	return least + time.Duration(s.random.Int64N(int64(most-least)))
@@ -69,7 +66,7 @@ var harms = []harm{
 			lasts: s.between(time.Second, 15*time.Second),
 		}, s.Lose(ctx, node, percent)
 	}},
-	{killAPI, func(ctx context.Context, s *stage, now state) (wound, error) {
+	{"kill the API server", func(ctx context.Context, s *stage, now state) (wound, error) {
 		w, err := withoutAPI(ctx, s, now, 0)
 		w.lasts = s.between(0, 10*time.Second)
 		return w, err
@@ -92,7 +89,7 @@ func (s *stage) chance(ctx context.Context) (figures, error) {
 	}
 	began := load.Now()
 	s.log.forget(began - 2*time.Second)
-	if err := s.pin(ctx, now.at()); err != nil {
+	if err := s.pin(ctx, now); err != nil {
 		return figures{fault: err.Error()}, nil
 	}
 	counter := s.count(ctx, now.active)
@@ -139,10 +136,6 @@ func (s *stage) chance(ctx context.Context) (figures, error) {
 	}
 	// Both brokers may have been hit, and then nobody has what was retained.
 	got := s.conclude(ctx, fault{name: strings.Join(names, ", "), switches: 1 << 20, forgets: true}, began, at, counter, broken)
-	if slices.Contains(names, killAPI) && len(got.strays) > 0 {
-		s.say("  led to the standby by nodes that heard late: %q", got.strays)
-		got.strays, got.late = nil, got.strays
-	}
 	return got, ctx.Err()
 }
 

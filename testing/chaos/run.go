@@ -44,7 +44,7 @@ func (s *stage) run(ctx context.Context, f fault, n int) (figures, error) {
 	if !s.served(ctx, 10*time.Second) {
 		return figures{fault: "before the fault, clients aren't served"}, nil
 	}
-	if err := s.pin(ctx, now.at()); err != nil {
+	if err := s.pin(ctx, now); err != nil {
 		return figures{fault: err.Error()}, nil
 	}
 	sleep(ctx, baseline)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/testing/chaos/load"
 	"github.com/mosqbuild/mosqbuild/testing/cluster"
 )
@@ -86,7 +87,8 @@ func (s *stage) restartWriters(ctx context.Context, nodes ...string) error {
 }
 
 // pin has a writer stay with the active broker, and those of before leave.
-func (s *stage) pin(ctx context.Context, at pod) error {
+func (s *stage) pin(ctx context.Context, now state) error {
+	at := now.at()
 	for node, w := range s.writers {
 		if node != at.Node {
 			if err := w.tell(load.Command{Do: load.DoUnpin}); err != nil {
@@ -101,6 +103,9 @@ func (s *stage) pin(ctx context.Context, at pod) error {
 	began, name := load.Now(), pinnedPrefix+at.Node
 	login := s.login("")
 	login.Address = at.ip + ":" + port(login.Address)
+	if now.record != nil {
+		login.Address = fmt.Sprintf("%s:%d", at.ip, config.ClientPort(0, now.record.Slot))
+	}
 	if err := w.tell(load.Command{Do: load.DoPin, Name: name, Login: login}); err != nil {
 		return fmt.Errorf("pinning a writer: %w", err)
 	}

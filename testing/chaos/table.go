@@ -121,7 +121,7 @@ func printRows(w io.Writer, rows []row) {
 }
 
 // strayed counts a run after which clients were served by the standby.
-func strayed(f figures) int { return min(1, len(f.strays)+len(f.late)) }
+func strayed(f figures) int { return min(1, len(f.strays)) }
 
 // spread is median / 95th percentile / longest.
 func spread(sorted []time.Duration) string {
@@ -129,19 +129,3 @@ func spread(sorted []time.Duration) string {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
-
-// spareStrays is in how many runs of the short profile clients may be left at the
-// standby, as docs/failover.md says that they can be on a slow machine.
-const spareStrays = 1
-
-// withoutStrays returns the rows with those clients left out.
-func withoutStrays(rows []row) []row {
-	rows = slices.Clone(rows)
-	for i := range rows {
-		rows[i].runs = slices.Clone(rows[i].runs)
-		for n := range rows[i].runs {
-			rows[i].runs[n].strays = nil
-		}
-	}
-	return rows
-}

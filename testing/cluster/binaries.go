@@ -178,6 +178,8 @@ func output(c *exec.Cmd) (string, error) {
 	if c.Stderr == nil {
 		c.Stderr = &stderr
 	}
+	// What the owner's end interrupts must not outlive it.
+	c.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	if err := c.Run(); err != nil {
 		return stdout.String(), fmt.Errorf("running %s: %w: %s", path.Base(c.Path), err, strings.TrimSpace(stderr.String()))
 	}

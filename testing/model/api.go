@@ -3,6 +3,7 @@ package model
 import (
 	"time"
 
+	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -10,8 +11,18 @@ import (
 type service struct {
 	rec      *record.Record // never changed, but replaced
 	selector string
+	slot     int // that the targetPorts are of
 	request  *record.Request
 	paused   bool
+}
+
+// targets are where the Service's ports lead to.
+func (s service) targets(a config.Agent) map[int]int {
+	all := map[int]int{}
+	for i, port := range a.Clients {
+		all[port] = config.ClientPort(i, s.slot)
+	}
+	return all
 }
 
 // lease is what the controllers elect their leader by.
@@ -37,15 +48,15 @@ const (
 )
 
 // write is a JSON patch that tests the record's old value.
-func (a *apiServer) write(from *controller, old *record.Record, next record.Record, selects bool) outcome {
+func (a *apiServer) write(from *controller, old *record.Record, next record.Record, leads bool) outcome {
 	w, now := a.w, a.service.rec
 	if w.mutation != EpochNotFirst && (old == nil) != (now == nil) || w.mutation != EpochNotFirst && old != nil && old.String() != now.String() {
 		return conflict
 	}
 	w.check.wrote(w, now, &next, from)
 	a.service.rec = &next
-	if selects {
-		a.service.selector = next.Active
+	if leads {
+		a.service.selector, a.service.slot = next.Active, next.Slot
 		w.reroute()
 	}
 	w.log("API: %s wrote epoch %d: active %s, standby %q run %q, ready %t, pending %q (%s)", from.name, next.Epoch,

@@ -8,6 +8,7 @@ const topics = 5
 // run is one start of a broker. What the guard knows of it is in here, too.
 type run struct {
 	id, role int
+	slot     int
 	up, hung bool
 	answerAt time.Duration // when it is up and running
 	ended    time.Duration
@@ -38,12 +39,12 @@ type broker struct {
 func (b *broker) answers() bool { return b.run.answers(b.w.now) }
 
 // start begins a run.
-func (b *broker) start(empty bool) *run {
+func (b *broker) start(empty bool, slot int) *run {
 	w := b.w
 	if empty && w.mutation != DataKept {
 		b.saved = [topics]int{}
 	}
-	r := &run{id: len(w.runs), role: b.role, up: true, empty: empty || b.saved == [topics]int{}, answerAt: w.now + w.between(10*time.Millisecond, 150*time.Millisecond)}
+	r := &run{id: len(w.runs), role: b.role, slot: slot, up: true, empty: empty || b.saved == [topics]int{}, answerAt: w.now + w.between(10*time.Millisecond, 150*time.Millisecond)}
 	r.retained, r.last = b.saved, b.saved
 	w.runs = append(w.runs, r)
 	b.run = r
@@ -85,7 +86,7 @@ func (r *run) apply(w *World, m message, bridged bool) {
 		r.complete = true
 		return
 	}
-	if m.version < r.last[m.topic] && !w.tainted[m.topic] {
+	if m.version < r.last[m.topic] {
 		w.fail("a copy of old: %s's run %d gets version %d of topic %d back, after %d", roles[r.role], r.id, m.version, m.topic, r.last[m.topic])
 	}
 	r.last[m.topic] = max(r.last[m.topic], m.version)

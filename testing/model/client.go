@@ -12,8 +12,8 @@ type client struct {
 	w      *World
 	node   int
 	routes string // the role that the node's routing leads to
+	slot   int    // and the slot
 	run    *run
-	strays int // messages to a broker that isn't active
 }
 
 func newClient(w *World, node int) *client {
@@ -29,7 +29,7 @@ func (c *client) follow() {
 		c.w.at(c.w.now+200*time.Millisecond, c.follow)
 		return
 	}
-	c.routes = c.w.api.service.selector
+	c.routes, c.slot = c.w.api.service.selector, c.w.api.service.slot
 }
 
 // publish sends a message now and then.
@@ -44,7 +44,7 @@ func (c *client) publish() {
 			return
 		}
 		c.run = w.brokers[index(c.routes)].run
-		if !c.run.answers(w.now) || net.blocked(c.node, c.run.role) || net.blocked(c.run.role, c.node) {
+		if !c.run.answers(w.now) || c.run.slot != c.slot || net.blocked(c.node, c.run.role) || net.blocked(c.run.role, c.node) {
 			c.run = nil
 			return
 		}
@@ -59,8 +59,7 @@ func (c *client) publish() {
 			return
 		}
 		if rec := w.api.service.rec; rec == nil || index(rec.Active) != r.role {
-			c.strays++
-			w.tainted[topic] = true
+			w.fail("a message of a client's reaches the %s's run %d, which isn't active", roles[r.role], r.id)
 		}
 		w.versions++
 		r.apply(w, message{topic: topic, version: w.versions, deletes: deletes}, false)
@@ -70,7 +69,7 @@ func (c *client) publish() {
 // served tells whether clients are: by the broker that the record names.
 func (w *World) served() bool {
 	rec := w.api.service.rec
-	return rec != nil && rec.Pending == "" && w.api.service.selector == rec.Active && w.brokers[index(rec.Active)].answers()
+	return rec != nil && rec.Pending == "" && w.api.service.selector == rec.Active && w.api.service.slot == rec.Slot && w.brokers[index(rec.Active)].answers()
 }
 
 // ready tells whether, besides, the standby may take over.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -278,7 +279,11 @@ func save(w *World) (string, func()) {
 }
 
 func deselect(w *World) (string, func()) {
+	defer w.reroute()
+	if w.chance(2) {
+		w.api.service.slot = w.rng.IntN(config.Slots)
+		return "the Service leads to other ports", nil
+	}
 	w.api.service.selector = ""
-	w.reroute()
 	return "the Service selects nobody", nil
 }

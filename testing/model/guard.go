@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/agent"
+	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -17,6 +18,7 @@ type guard struct {
 	process
 	role     int
 	begun    time.Duration // own clock
+	slot     int
 	ledger   *agent.Ledger
 	leaving  time.Duration
 	relink   bool
@@ -58,7 +60,7 @@ func newGuard(w *World, role int) *guard {
 
 // begin is a new start of the program, and of its container: without memory.
 func (g *guard) begin() {
-	fresh := guard{process: g.process, role: g.role, ledger: agent.NewLedger(roles[g.role]), leaving: -1, stopping: -1, answered: -1, needs: -1, down: "starting"}
+	fresh := guard{process: g.process, role: g.role, ledger: agent.NewLedger(roles[g.role]), leaving: -1, stopping: -1, answered: -1, needs: -1, down: "starting", slot: g.w.rng.IntN(config.Slots)}
 	fresh.boot++
 	fresh.dead = false
 	*g = fresh
@@ -92,8 +94,8 @@ func (g *guard) turn() {
 func (g *guard) observe() agent.Observation {
 	r, now, p := g.ledger.Record(), g.now(), g.w.settings.Failover.Probe
 	c := g.w.brokers[g.role].run
-	o := agent.Observation{Now: now, Role: roles[g.role], Settings: g.w.settings, Record: r, Since: g.ledger.Since(), Permit: g.ledger.Permit(), Leaving: g.leaving}
-	o.Broker = agent.Broker{Ended: g.ended, NotBefore: g.notFrom}
+	o := agent.Observation{Now: now, Role: roles[g.role], Settings: g.w.settings, Record: r, Permit: g.ledger.Permit(), Leaving: g.leaving}
+	o.Broker = agent.Broker{Slot: g.slot, Ended: g.ended, NotBefore: g.notFrom}
 	if c != nil {
 		if r != nil && r.Active == roles[g.role] {
 			c.served = true
@@ -149,7 +151,10 @@ func (g *guard) act(o agent.Observation, a agent.Action) {
 	case b.run == nil && a.Do == agent.Start:
 		g.relink, g.stopping, g.asked, g.answered, g.strikes = false, -1, "", -1, 0
 		g.linkUp, g.linkBeen = false, false
-		b.start(a.Empty)
+		if g.w.mutation != SlotKept || !a.Empty {
+			g.slot = a.Slot
+		}
+		b.start(a.Empty, g.slot)
 	case b.run != nil && (a.Do == agent.Kill || overdue):
 		g.signal(o, a, false)
 	case b.run != nil && a.Do == agent.Stop && g.stopping < 0:
@@ -225,7 +230,7 @@ func (g *guard) view() record.Status {
 	if g.role == 0 {
 		g.setLink(c != nil && c.linked && g.other != nil && g.other.Linked && g.otherUp())
 	}
-	s := record.Status{Role: roles[g.role], Boot: fmt.Sprint(g.role, "-", g.boot), Epoch: g.ledger.Epoch(), Leaving: g.leaving >= 0, Linked: g.linkUp}
+	s := record.Status{Role: roles[g.role], Boot: fmt.Sprint(g.role, "-", g.boot), Epoch: g.ledger.Epoch(), Slot: g.slot, Leaving: g.leaving >= 0, Linked: g.linkUp}
 	s.Data = g.w.brokers[g.role].saved != [topics]int{}
 	if c == nil {
 		s.Down = g.down

@@ -12,10 +12,11 @@ const (
 	Vouching               // the controller beside a guard gives it permits
 	DataKept               // a broker that rejoins keeps its data
 	NoHoldDown             // a lost active broker is started again at once
+	SlotKept               // a broker that rejoins listens where it did when it served
 	StaleWord              // a standby begins anew by what was known of the active one before the link went down
 )
 
 // String returns what the bug is.
 func (m Mutation) String() string {
-	return [...]string{"none", "no wait before the switch", "epoch not written first", "a co-located replica's vouching", "data kept on rejoin", "no hold-down", "a standby emptied by old news"}[m]
+	return [...]string{"none", "no wait before the switch", "epoch not written first", "a co-located replica's vouching", "data kept on rejoin", "no hold-down", "a slot kept on rejoin", "a standby emptied by old news"}[m]
 }

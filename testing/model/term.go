@@ -68,7 +68,7 @@ func (c *controller) think() {
 func (c *controller) observe() failover.Observation {
 	t := &c.term
 	o := failover.Observation{
-		Now: c.wall(), Me: c.name, Settings: c.w.settings, Record: t.service.rec, Selector: t.service.selector,
+		Now: c.wall(), Me: c.name, Settings: c.w.settings, Record: t.service.rec, Selector: t.service.selector, Targets: t.service.targets(c.w.settings),
 		Brokers: c.view(), Started: t.started, Request: t.service.request, Paused: t.service.paused,
 	}
 	if r := o.Record; r != nil && r.Pending != "" {
@@ -120,10 +120,10 @@ func (c *controller) apply(a failover.Action) {
 	t, number := &c.term, c.number
 	t.writing = true
 	t.writes++
-	selects := a.Kind == failover.Bootstrap || a.Kind == failover.Repair || a.Kind == failover.Finish
+	leads := a.Kind == failover.Bootstrap || a.Kind == failover.Repair || a.Kind == failover.Finish
 	old := t.service.rec
 	call(&c.process, &c.w.api.process, c.w.settings.Failover.Permit.Age.Std(),
-		func(reply func(outcome)) { reply(c.w.api.write(c, old, a.Record, selects)) },
+		func(reply func(outcome)) { reply(c.w.api.write(c, old, a.Record, leads)) },
 		func(got outcome, ok bool) {
 			if c.number != number {
 				return
@@ -136,8 +136,8 @@ func (c *controller) apply(a failover.Action) {
 			}
 			r := a.Record
 			t.service.rec, t.claimed = &r, true
-			if selects {
-				t.service.selector = r.Active
+			if leads {
+				t.service.selector, t.service.slot = r.Active, r.Slot
 			}
 			c.think()
 		})

@@ -47,7 +47,6 @@ type World struct {
 	clients     []*client
 	runs        []*run
 	versions    int
-	tainted     [topics]bool
 
 	check     ledger
 	mends     []func()

@@ -99,7 +99,12 @@ func (e *Env) remove(t testing.TB) {
 	}
 	// Podman mounts its storage over itself, and may leave that behind.
 	_ = unix.Unmount(filepath.Join(e.Dir, "root", "overlay"), unix.MNT_DETACH)
-	if err := os.RemoveAll(e.Dir); err != nil {
+	// What cleans up behind a container may still be writing there.
+	err := os.RemoveAll(e.Dir)
+	for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); err = os.RemoveAll(e.Dir) {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err != nil {
 		t.Errorf("removing podman's folder: %v", err)
 	}
 }
