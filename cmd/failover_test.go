@@ -119,7 +119,7 @@ func TestFailoverStatus(t *testing.T) {
 		want []string
 	}{
 		"ready":     {readyPair, []string{"primary, since 2030-01-02T03:04:05Z", "secondary, ready\n", "m-failover-a (192.0.2.1), heard of", "last switch:  none"}},
-		"spoilt":    {spoilt, []string{"not ready: secondary can't take over: the bridge is down", "secondary to primary, ", "(1h0m0s ago): broker hung, outage 1.4s"}},
+		"spoilt":    {spoilt, []string{"not ready: secondary can't take over: the bridge is down", "secondary to primary, ", "(1h0m", "s ago): broker hung, outage 1.4s"}},
 		"switching": {switching, []string{"switching:    to secondary: broker crashed", "no, paused"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -133,6 +133,9 @@ func FuzzRead(f *testing.F) {
 
 func TestReadRefusesWhatAProfileCantHave(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
+		"clients' port":        {"deploy: {profile: ha}\nlisteners: [{name: a, port: 20999}]\n", "listeners[0].port: 20999"},
+		"clients' beside it":   {"deploy: {profile: ha}\nlisteners: [{name: a, port: 1883}, {name: b, port: 11999}]\n", "21999 beside it"},
+		"eleven listeners":     {"deploy: {profile: ha}\nlisteners: [" + strings.Repeat("{name: a, port: 1883}, ", 11) + "]\n", "of at most 10"},
 		"bridge's port":        {"deploy: {profile: ha}\nlisteners: [{name: a, port: 8884}]\n", "listeners[0].port"},
 		"bridge's name":        {"deploy: {profile: ha}\nlisteners: [{name: bridge, port: 1883}]\n", "listeners[0].name"},
 		"bridge's user":        {"deploy: {profile: ha}\nusers: [{name: bridge}]\n", "users[0].name"},

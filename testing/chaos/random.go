@@ -162,11 +162,14 @@ func (s *stage) relieve(ctx context.Context) error {
 func (s *stage) chances(ctx context.Context, d time.Duration) (row, error) {
 	r := row{fault: fault{name: fmt.Sprintf("random faults for %s, one to three at once", d)}}
 	broken := false // the pair, after the run before
-	for end := time.Now().Add(d); time.Now().Before(end); {
+	longest := time.Duration(0)
+	for end := time.Now().Add(d); time.Until(end) > longest/2; {
+		began := time.Now()
 		f, err := s.chance(ctx)
 		if err != nil {
 			return r, err
 		}
+		longest = max(longest, time.Since(began))
 		s.report(f)
 		r.runs = append(r.runs, f)
 		if f.fault != "" && broken {

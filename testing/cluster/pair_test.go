@@ -1,12 +1,16 @@
 package cluster_test
 
 import (
+	"bufio"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -40,14 +44,22 @@ func bridged(t *testing.T, b broker) {
 		run(t, b.client(t, "mosquitto_pub", way.from, way.fromPort, "-t", topic, "-m", "retained", "-r"))
 		b.retained(t, way.to, way.toPort, topic, "retained")
 
-		listen := b.client(t, "mosquitto_sub", way.to, way.toPort, "-t", topic+"/once", "-W", "4", "-d")
-		var heard strings.Builder
-		listen.Stdout = &heard
-		if err := listen.Start(); err != nil {
+		listen := b.client(t, "mosquitto_sub", way.to, way.toPort, "-t", topic+"/once", "-W", "6", "-d")
+		listen.Args = slices.Insert(listen.Args, slices.Index(listen.Args, "mosquitto_sub"), "stdbuf", "-oL") // each line at once
+		out, err := listen.StdoutPipe()
+		if err == nil {
+			err = listen.Start()
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
-		run(t, b.client(t, "mosquitto_pub", way.from, way.fromPort, "-t", topic+"/once", "-m", "message"))
+		var heard strings.Builder
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			fmt.Fprintln(&heard, lines.Text())
+			if strings.HasPrefix(lines.Text(), "Subscribed") {
+				run(t, b.client(t, "mosquitto_pub", way.from, way.fromPort, "-t", topic+"/once", "-m", "message"))
+			}
+		}
 		_ = listen.Wait() // it ends with a code of its own when its time is up
 		if n := strings.Count(heard.String(), "received PUBLISH"); n != 1 {
 			t.Errorf("from %s to %s come %d copies:\n%s", way.from, way.to, n, heard.String())
@@ -89,12 +101,25 @@ func guarded(t *testing.T, b broker) {
 		t.Errorf("the record begins with %s", r)
 	}
 	// Applied again, as GitOps does, it leads where it led.
+	leads := func() string {
+		return b.kubectl(t, "get", "service", "mosquitto", "-o", "jsonpath={.spec.selector} {.spec.ports[*].targetPort}")
+	}
+	before := leads()
+	if want := fmt.Sprintf(" %d %d", config.ClientPort(0, r.Slot), config.ClientPort(1, r.Slot)); !strings.HasSuffix(before, want) {
+		t.Errorf("the Service leads to %s, want %s", before, want)
+	}
 	if _, err := b.Apply(t.Context(), mosqbuild(t, b.dir, "render", "--image", image, "--agent-image", agentImage)); err != nil {
 		t.Fatal(err)
+	}
+	if now := leads(); now != before {
+		t.Errorf("applied again, the Service leads to %s, before to %s", now, before)
 	}
 	if now := b.ready(t); now.Active != r.Active || now.Last != nil {
 		t.Errorf("applied again, the record is %s", now)
 	}
+	// Replaced, it is put right.
+	b.kubectl(t, "patch", "service", "mosquitto", "--type", "json", "--patch", `[{"op":"replace","path":"/spec/ports/0/targetPort","value":1883}]`)
+	eventually(t, "the Service's way back", soon, func() bool { return leads() == before })
 }
 
 // failover runs a command of mosqbuild's.
