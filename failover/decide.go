@@ -130,8 +130,10 @@ func obey(o Observation) (Action, bool) {
 		return answer("asked for: " + q.To + " is active already")
 	case q.To != record.Other(r.Active):
 		return answer(fmt.Sprintf("refused: %q is no broker", q.To))
-	case !r.Ready || !o.staying(r.Standby):
+	case !r.Ready:
 		return answer("refused: " + q.To + " isn't ready")
+	case !o.staying(r.Standby): // it will be in a moment, or be dropped
+		return Action{}, false
 	}
 	a := begin(o, "asked for", true)
 	a.Record.Request = q.ID

@@ -107,19 +107,26 @@ func TestDecide(t *testing.T) {
 		"both leaving":                {with(with(ready(), primary, leaving), secondary, leaving), failover.Drop},
 		"crashed, standby leaving":    {with(with(ready(), primary, down), secondary, leaving), failover.Begin},
 		"pending, target leaving":     {with(with(pending, primary, down), secondary, func(b *failover.Broker) { b.Status.Leaving, b.Status.Linked = true, false }), failover.Finish},
-		"asked for, standby leaving":  {in(with(ready(), secondary, leaving), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: secondary} }), failover.Answer},
-		"not confirmed yet":           {in(with(ready(), primary, down), func(o *failover.Observation) { o.Record.Ready = false }), failover.Confirm},
-		"the guard hasn't read it":    {in(with(ready(), primary, func(b *failover.Broker) { b.Status.Epoch = 6 }), func(o *failover.Observation) { o.Record.Ready = false }), failover.Nothing},
-		"another leader's":            {in(ready(), func(o *failover.Observation) { o.Record.Leader = "b" }), failover.Claim},
-		"selector of old":             {in(ready(), func(o *failover.Observation) { o.Selector = secondary }), failover.Repair},
-		"ports of old":                {in(ready(), func(o *failover.Observation) { o.Targets = map[int]int{1883: 20000, 8883: 21001} }), failover.Repair},
-		"a port taken out":            {in(ready(), func(o *failover.Observation) { o.Targets = map[int]int{8883: 21000} }), failover.Nothing},
-		"in another slot":             {with(ready(), primary, func(b *failover.Broker) { b.Status.Slot = 4 }), failover.Repair},
-		"down, last in another slot":  {with(ready(), primary, func(b *failover.Broker) { down(b); b.Status.Slot = 4 }), failover.Begin},
-		"was in another slot":         {with(ready(), primary, func(b *failover.Broker) { gone(b); b.Status.Slot = 4 }), failover.Begin},
-		"paused":                      {in(ready(), func(o *failover.Observation) { o.Paused = true }), failover.Pause},
-		"asked for":                   {in(ready(), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: secondary} }), failover.Begin},
-		"asked for what is":           {in(ready(), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: primary} }), failover.Answer},
+		"asked for, standby leaving":  {in(with(ready(), secondary, leaving), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: secondary} }), failover.Drop},
+		"asked for, standby not heard for a moment": {in(with(ready(), secondary, func(b *failover.Broker) { b.Heard = now.Add(-800 * time.Millisecond) }), func(o *failover.Observation) {
+			o.Request = &record.Request{ID: "x", To: secondary}
+		}), failover.Nothing},
+		"asked for, nobody ready": {in(ready(), func(o *failover.Observation) {
+			o.Record.Ready = false
+			o.Request = &record.Request{ID: "x", To: secondary}
+		}), failover.Answer},
+		"not confirmed yet":          {in(with(ready(), primary, down), func(o *failover.Observation) { o.Record.Ready = false }), failover.Confirm},
+		"the guard hasn't read it":   {in(with(ready(), primary, func(b *failover.Broker) { b.Status.Epoch = 6 }), func(o *failover.Observation) { o.Record.Ready = false }), failover.Nothing},
+		"another leader's":           {in(ready(), func(o *failover.Observation) { o.Record.Leader = "b" }), failover.Claim},
+		"selector of old":            {in(ready(), func(o *failover.Observation) { o.Selector = secondary }), failover.Repair},
+		"ports of old":               {in(ready(), func(o *failover.Observation) { o.Targets = map[int]int{1883: 20000, 8883: 21001} }), failover.Repair},
+		"a port taken out":           {in(ready(), func(o *failover.Observation) { o.Targets = map[int]int{8883: 21000} }), failover.Nothing},
+		"in another slot":            {with(ready(), primary, func(b *failover.Broker) { b.Status.Slot = 4 }), failover.Repair},
+		"down, last in another slot": {with(ready(), primary, func(b *failover.Broker) { down(b); b.Status.Slot = 4 }), failover.Begin},
+		"was in another slot":        {with(ready(), primary, func(b *failover.Broker) { gone(b); b.Status.Slot = 4 }), failover.Begin},
+		"paused":                     {in(ready(), func(o *failover.Observation) { o.Paused = true }), failover.Pause},
+		"asked for":                  {in(ready(), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: secondary} }), failover.Begin},
+		"asked for what is":          {in(ready(), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: primary} }), failover.Answer},
 		"asked for before": {in(ready(), func(o *failover.Observation) {
 			o.Request = &record.Request{ID: "x", To: secondary}
 			o.Record.Request = "x"
