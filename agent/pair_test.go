@@ -115,7 +115,7 @@ func newPair(t *testing.T) *pair {
 	}
 	for n, role := range []string{primary, secondary} {
 		s := s
-		s.Listener, s.Clients = config.Listener{Port: ports[n]}, []int{1883}
+		s.Listener, s.Clients = config.Listener{Port: ports[n]}, []config.Listener{{Port: 1883}}
 		host := loopback()
 		data := filepath.Join(dir, role)
 		conf := filepath.Join(dir, role+".conf")

@@ -65,7 +65,7 @@ func inSlot(conf string, a config.Agent, slot int) ([]byte, error) {
 			continue
 		}
 		port, err := strconv.Atoi(words[1])
-		i := slices.Index(a.Clients, port)
+		i := slices.IndexFunc(a.Clients, func(l config.Listener) bool { return l.Port == port })
 		if err != nil || i < 0 {
 			continue
 		}
@@ -75,7 +75,7 @@ func inSlot(conf string, a config.Agent, slot int) ([]byte, error) {
 	}
 	for i, n := range found {
 		if n != 1 {
-			return nil, fmt.Errorf("there are %d listeners for clients at port %d, want one", n, a.Clients[i])
+			return nil, fmt.Errorf("there are %d listeners for clients at port %d, want one", n, a.Clients[i].Port)
 		}
 	}
 	return []byte(strings.Join(lines, "")), nil

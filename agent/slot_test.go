@@ -11,7 +11,7 @@ import (
 )
 
 func TestInSlot(t *testing.T) {
-	a := config.Agent{Clients: []int{1883, 8883}}
+	a := config.Agent{Clients: []config.Listener{{Port: 1883}, {Port: 8883}}}
 	const conf = "# listener 1883\nlistener 8883\ncertfile x\n  listener\t1883 10.0.0.1\nlistener 11883\nlistener"
 	const want = "# listener 1883\nlistener 21007\ncertfile x\nlistener 20007 10.0.0.1\nlistener 11883\nlistener"
 	if got, err := inSlot(conf, a, 7); err != nil || string(got) != want {

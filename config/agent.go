@@ -56,9 +56,9 @@ type Agent struct {
 	Replicas int `json:"replicas"`
 	// Listener is the broker's that probes log in to, a direct one.
 	Listener Listener `json:"listener"`
-	// Clients are the clients' ports: those of their Service, and of the listeners
-	// in mosquitto.conf that a guard opens at others, see ClientPort.
-	Clients []int `json:"clients"`
+	// Clients are the clients' listeners, as in mosquitto.conf; a guard opens them
+	// at other ports, see ClientPort.
+	Clients []Listener `json:"clients"`
 	// Persistent says that the brokers save what they retain.
 	Persistent bool `json:"persistent"`
 	// Failover are the timings.
@@ -72,12 +72,8 @@ func (c Config) Agent(labels map[string]string) Agent {
 	if !plain {
 		l, _ = c.Listener(true)
 	}
-	var clients []int
-	for _, l := range c.Listeners {
-		clients = append(clients, l.Port)
-	}
 	return Agent{
-		Name: c.Name, Namespace: c.Deploy.Namespace, Selector: labels, Replicas: Controllers, Listener: l.Direct(), Clients: clients,
+		Name: c.Name, Namespace: c.Deploy.Namespace, Selector: labels, Replicas: Controllers, Listener: l.Direct(), Clients: c.Listeners,
 		Persistent: c.Deploy.Volume() != "", Failover: c.Failover,
 	}
 }
@@ -120,6 +116,16 @@ func ReadAgent(data []byte) (Agent, error) {
 // the replaced broker's at which nobody listens any more: they are refused, and
 // try again. Led to the port of a standby, they would stay there.
 func ClientPort(i, slot int) int { return PortSlots + i*Slots + slot }
+
+// Targets are where the ports of the clients' Service lead to, by their names, while
+// the active broker runs in that slot.
+func (a Agent) Targets(slot int) map[string]int {
+	all := make(map[string]int, len(a.Clients))
+	for i, l := range a.Clients {
+		all[l.Name] = ClientPort(i, slot)
+	}
+	return all
+}
 
 // Guards is the name of the headless Service that leads to the broker of that
 // role, whatever its state.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"sync/atomic"
 
 	"github.com/mosqbuild/mosqbuild/config"
@@ -44,10 +43,10 @@ func (c *Cluster) Read(ctx context.Context) (Service, error) {
 		Paused: s.Annotations[record.AnnotationPaused],
 	}
 	if len(s.Ports) > 0 {
-		out.Targets = map[int]int{}
+		out.Targets = map[string]int{}
 	}
 	for _, p := range s.Ports {
-		out.Targets[p.Port] = p.TargetPort
+		out.Targets[p.Name] = p.TargetPort
 	}
 	// A selector with other labels selects no broker, or strangers.
 	if role := s.Selector[config.LabelRole]; role != "" && maps.Equal(s.Selector, c.selector(role)) {
@@ -67,11 +66,10 @@ func (c *Cluster) selector(role string) map[string]string {
 func (c *Cluster) Write(ctx context.Context, old string, next record.Record, lead bool) error {
 	change := kube.Change{Old: old, New: next.String()}
 	if lead {
+		targets := c.settings.Targets(next.Slot)
 		change.Selector = c.selector(next.Active)
 		for _, p := range c.last.Load().Ports { // whoever writes has read
-			if i := slices.Index(c.settings.Clients, p.Port); i >= 0 {
-				p.TargetPort = config.ClientPort(i, next.Slot)
-			}
+			p.TargetPort = targets[p.Name] // 0 leaves what isn't the clients'
 			change.Ports = append(change.Ports, p)
 		}
 	}

@@ -41,7 +41,7 @@ func cluster(t *testing.T, handle http.HandlerFunc) *failover.Cluster {
 
 // service writes the clients' Service.
 func service(w io.Writer, selector, text string) {
-	fmt.Fprintf(w, `{"metadata":{"name":"m","uid":"u","resourceVersion":"1","annotations":{%q:%q,%q:"true",%q:"{}"}},"spec":{"selector":%s,"ports":[{"port":8883,"targetPort":21000},{"port":9001,"targetPort":"other"},{"port":1883,"targetPort":1883}]}}`,
+	fmt.Fprintf(w, `{"metadata":{"name":"m","uid":"u","resourceVersion":"1","annotations":{%q:%q,%q:"true",%q:"{}"}},"spec":{"selector":%s,"ports":[{"name":"mqtts","port":443,"targetPort":21000},{"name":"web","port":9001,"targetPort":"other"},{"name":"mqtt","port":1883,"targetPort":1883}]}}`,
 		record.Annotation, text, record.AnnotationPaused, record.AnnotationRequest, selector)
 }
 
@@ -56,7 +56,7 @@ func TestTheServiceIsRead(t *testing.T) {
 	} {
 		c := cluster(t, func(w http.ResponseWriter, _ *http.Request) { service(w, selector, "old") })
 		got, err := c.Read(t.Context())
-		targets := map[int]int{1883: 1883, 8883: 21000, 9001: 0}
+		targets := map[string]int{"mqtt": 1883, "mqtts": 21000, "web": 0}
 		if err != nil || !reflect.DeepEqual(got, failover.Service{Text: "old", Selector: want, Targets: targets, Paused: "true", Request: "{}"}) {
 			t.Errorf("%s: %+v, %v", selector, got, err)
 		}
@@ -91,8 +91,8 @@ func TestTheServiceIsWritten(t *testing.T) {
 	// Where somebody has put the ports into another order, all of it fails.
 	for _, want := range []string{
 		`"value":{"app":"m","role":"secondary"}`,
-		`{"op":"test","path":"/spec/ports/0/port","value":8883},{"op":"add","path":"/spec/ports/0/targetPort","value":21007}`,
-		`{"op":"test","path":"/spec/ports/2/port","value":1883},{"op":"add","path":"/spec/ports/2/targetPort","value":20007}`,
+		`{"op":"test","path":"/spec/ports/0/name","value":"mqtts"},{"op":"add","path":"/spec/ports/0/targetPort","value":21007}`,
+		`{"op":"test","path":"/spec/ports/2/name","value":"mqtt"},{"op":"add","path":"/spec/ports/2/targetPort","value":20007}`,
 	} {
 		if !strings.Contains(patches[1], want) {
 			t.Errorf("%s isn't in %s", want, patches[1])

@@ -42,7 +42,7 @@ func votes(silences ...int) (all []failover.Vote) {
 // ready is a pair in which the secondary may take over.
 func ready() failover.Observation {
 	return failover.Observation{
-		Now: now, Me: "a", Settings: settings(), Selector: primary, Targets: map[int]int{1883: 20000, 8883: 21000, 9001: 9001}, Started: now.Add(-time.Hour),
+		Now: now, Me: "a", Settings: settings(), Selector: primary, Targets: map[string]int{"mqtt": 20000, "mqtts": 21000, "web": 9001}, Started: now.Add(-time.Hour),
 		Record:  &record.Record{Epoch: 7, Leader: "a", Active: primary, Standby: secondary, Run: "s1", Ready: true, ReadyAt: now.Add(-time.Hour)},
 		Brokers: map[string]failover.Broker{primary: well("p1", 7), secondary: well("s1", 7)},
 	}
@@ -119,8 +119,8 @@ func TestDecide(t *testing.T) {
 		"the guard hasn't read it":   {in(with(ready(), primary, func(b *failover.Broker) { b.Status.Epoch = 6 }), func(o *failover.Observation) { o.Record.Ready = false }), failover.Nothing},
 		"another leader's":           {in(ready(), func(o *failover.Observation) { o.Record.Leader = "b" }), failover.Claim},
 		"selector of old":            {in(ready(), func(o *failover.Observation) { o.Selector = secondary }), failover.Repair},
-		"ports of old":               {in(ready(), func(o *failover.Observation) { o.Targets = map[int]int{1883: 20000, 8883: 21001} }), failover.Repair},
-		"a port taken out":           {in(ready(), func(o *failover.Observation) { o.Targets = map[int]int{8883: 21000} }), failover.Nothing},
+		"ports of old":               {in(ready(), func(o *failover.Observation) { o.Targets = map[string]int{"mqtt": 20000, "mqtts": 21001} }), failover.Repair},
+		"a port taken out":           {in(ready(), func(o *failover.Observation) { o.Targets = map[string]int{"mqtts": 21000} }), failover.Nothing},
 		"in another slot":            {with(ready(), primary, func(b *failover.Broker) { b.Status.Slot = 4 }), failover.Repair},
 		"down, last in another slot": {with(ready(), primary, func(b *failover.Broker) { down(b); b.Status.Slot = 4 }), failover.Begin},
 		"was in another slot":        {with(ready(), primary, func(b *failover.Broker) { gone(b); b.Status.Slot = 4 }), failover.Begin},
@@ -262,7 +262,7 @@ func random(rng *rand.Rand) failover.Observation {
 		o.Selector = ""
 	}
 	if chance(10) {
-		o.Targets = map[int]int{1883: 20000 + rng.IntN(2)}
+		o.Targets = map[string]int{"mqtt": 20000 + rng.IntN(2)}
 	}
 	if chance(20) {
 		o.Record = nil

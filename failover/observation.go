@@ -18,9 +18,9 @@ type Observation struct {
 	// Record is as last read or written; nil where there is none.
 	Record *record.Record
 	// Selector is the role that the clients' Service selects, "" for none, and
-	// Targets are, by its ports, those that they lead to.
+	// Targets are where its ports lead to, by their names.
 	Selector string
-	Targets  map[int]int
+	Targets  map[string]int
 	// Brokers are both, by role.
 	Brokers map[string]Broker
 	// Withdrawn is when the standby's guard was first seen to have read the
@@ -76,9 +76,9 @@ func (o Observation) misled() (string, bool) {
 	if o.Selector != r.Active {
 		return fmt.Sprintf("the Service selects %q", o.Selector), true
 	}
-	for i, port := range o.Settings.Clients {
-		if to, ok := o.Targets[port]; ok && to != config.ClientPort(i, r.Slot) {
-			return fmt.Sprintf("port %d of the Service leads to %d", port, to), true
+	for name, want := range o.Settings.Targets(r.Slot) {
+		if to, ok := o.Targets[name]; ok && to != want {
+			return fmt.Sprintf("the Service's port %s leads to %d", name, to), true
 		}
 	}
 	if s := o.Brokers[r.Active].Status; o.heard(r.Active) && s.Run != "" && s.Slot != r.Slot {

@@ -21,9 +21,9 @@ type Service struct {
 	// what a write is compared against.
 	Text string
 	// Selector is the role that the selector names, "" if none, and Targets are
-	// the pod's ports, by the Service's.
+	// the pod's ports, by the names of the Service's.
 	Selector string
-	Targets  map[int]int
+	Targets  map[string]int
 	// Request and Paused are the annotations that people write.
 	Request, Paused string
 }
@@ -35,9 +35,9 @@ func (s Service) written(next record.Record, lead bool, a config.Agent) Service 
 		return s
 	}
 	s.Selector, s.Targets = next.Active, maps.Clone(s.Targets)
-	for i, port := range a.Clients {
-		if _, ok := s.Targets[port]; ok {
-			s.Targets[port] = config.ClientPort(i, next.Slot)
+	for name, port := range a.Targets(next.Slot) {
+		if _, ok := s.Targets[name]; ok {
+			s.Targets[name] = port
 		}
 	}
 	return s

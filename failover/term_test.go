@@ -255,12 +255,12 @@ func TestPortsThatLeadElsewhereArePutRight(t *testing.T) {
 		w.guards[secondary].do(func(s *record.Status) { s.Slot = 7 })
 		w.guards[primary].crash()
 		w.until("switched", 5*time.Second, serving(secondary))
-		if got := w.record().Slot; got != 7 || w.targets()[1883] != 20007 {
+		if got := w.record().Slot; got != 7 || w.targets()["mqtt"] != 20007 {
 			t.Errorf("slot %d, and the Service leads to %v", got, w.targets())
 		}
-		w.change(func(s *failover.Service) { s.Targets = map[int]int{1883: 1883} })
+		w.change(func(s *failover.Service) { s.Targets = map[string]int{"mqtt": 1883} })
 		time.Sleep(5 * time.Second)
-		if w.targets()[1883] != 20007 {
+		if w.targets()["mqtt"] != 20007 {
 			t.Errorf("the Service leads to %v", w.targets())
 		}
 	})

@@ -148,7 +148,7 @@ func (w *world) change(f func(*failover.Service)) {
 }
 
 // targets are where the Service's ports lead to.
-func (w *world) targets() map[int]int {
+func (w *world) targets() map[string]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.service.Targets
@@ -187,7 +187,7 @@ func (w *world) Write(ctx context.Context, old string, r record.Record, lead boo
 		w.t.Error(err)
 	}
 	if lead {
-		w.service.Selector, w.service.Targets = r.Active, map[int]int{1883: config.ClientPort(0, r.Slot)}
+		w.service.Selector, w.service.Targets = r.Active, w.settings().Targets(r.Slot)
 	}
 	w.note("write %s", failover.StateOf(&r))
 	return err

@@ -21,7 +21,10 @@ type Service struct {
 
 // Port is one of a Service's, and where it leads to: TargetPort is 0 where that is
 // a port's name.
-type Port struct{ Port, TargetPort int }
+type Port struct {
+	Name       string
+	TargetPort int
+}
 
 // Change is what Write does to a Service, all of it or nothing.
 type Change struct {
@@ -51,7 +54,7 @@ type object struct {
 	Spec struct {
 		Selector map[string]string `json:"selector"`
 		Ports    []struct {
-			Port int `json:"port"`
+			Name string `json:"name"`
 			// TargetPort is a number or a name.
 			TargetPort any `json:"targetPort"`
 		} `json:"ports"`
@@ -70,7 +73,7 @@ func (c *Client) Service(ctx context.Context, name string) (Service, error) {
 	s := Service{Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion, Annotations: m.Annotations, Selector: o.Spec.Selector}
 	for _, p := range o.Spec.Ports {
 		number, _ := p.TargetPort.(float64)
-		s.Ports = append(s.Ports, Port{p.Port, int(number)})
+		s.Ports = append(s.Ports, Port{p.Name, int(number)})
 	}
 	return s, nil
 }
@@ -174,7 +177,7 @@ func (ch Change) patch(base Service) []operation {
 	}
 	for i, p := range ch.Ports {
 		if at := fmt.Sprintf("/spec/ports/%d/", i); p.TargetPort != 0 {
-			ops = append(ops, operation{"test", at + "port", p.Port}, operation{"add", at + "targetPort", p.TargetPort})
+			ops = append(ops, operation{"test", at + "name", p.Name}, operation{"add", at + "targetPort", p.TargetPort})
 		}
 	}
 	return ops

@@ -73,22 +73,22 @@ func TestWrite(t *testing.T) {
 // The ports' targets change with the rest, or nothing does.
 func TestWritePorts(t *testing.T) {
 	s := newServer(t)
-	text := strings.Replace(service(fmt.Sprintf(`,"annotations":{%q:"1"}`, record.Annotation)), `{"port":1883}`, `{"port":1883},{"port":9001,"targetPort":"web"},{"port":8883,"targetPort":8883}`, 1)
+	text := strings.Replace(service(fmt.Sprintf(`,"annotations":{%q:"1"}`, record.Annotation)), `{"port":1883}`, `{"name":"mqtt","port":1883},{"name":"web","port":9001,"targetPort":"web"},{"name":"mqtts","port":443,"targetPort":8883}`, 1)
 	s.put(servicePath, text)
 	client := s.client(t)
 	got, err := client.Service(context.Background(), "mqtt")
-	if want := []kube.Port{{1883, 0}, {9001, 0}, {8883, 8883}}; err != nil || !slices.Equal(got.Ports, want) {
+	if want := []kube.Port{{"mqtt", 0}, {"web", 0}, {"mqtts", 8883}}; err != nil || !slices.Equal(got.Ports, want) {
 		t.Fatalf("ports: got %v, %v, want %v", got.Ports, err, want)
 	}
-	change := kube.Change{Old: "1", New: "2", Ports: []kube.Port{{9001, 0}, {1883, 20007}, {8883, 21007}}}
+	change := kube.Change{Old: "1", New: "2", Ports: []kube.Port{{"web", 0}, {"mqtt", 20007}, {"mqtts", 21007}}}
 	if err := client.Write(context.Background(), "mqtt", change); err == nil || !strings.Contains(s.text(servicePath), `"1"`) {
 		t.Errorf("with ports in another order: %v, %s", err, s.text(servicePath))
 	}
-	change.Ports = []kube.Port{{1883, 20007}, {9001, 0}, {8883, 21007}}
+	change.Ports = []kube.Port{{"mqtt", 20007}, {"web", 0}, {"mqtts", 21007}}
 	if err := client.Write(context.Background(), "mqtt", change); err != nil {
 		t.Error(err)
 	}
-	if want := `"ports":[{"port":1883,"targetPort":20007},{"port":9001,"targetPort":"web"},{"port":8883,"targetPort":21007}]`; !strings.Contains(s.text(servicePath), want) {
+	if want := `"ports":[{"name":"mqtt","port":1883,"targetPort":20007},{"name":"web","port":9001,"targetPort":"web"},{"name":"mqtts","port":443,"targetPort":21007}]`; !strings.Contains(s.text(servicePath), want) {
 		t.Errorf("want %s in %s", want, s.text(servicePath))
 	}
 }

@@ -3,7 +3,6 @@ package model
 import (
 	"time"
 
-	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -14,15 +13,6 @@ type service struct {
 	slot     int // that the targetPorts are of
 	request  *record.Request
 	paused   bool
-}
-
-// targets are where the Service's ports lead to.
-func (s service) targets(a config.Agent) map[int]int {
-	all := map[int]int{}
-	for i, port := range a.Clients {
-		all[port] = config.ClientPort(i, s.slot)
-	}
-	return all
 }
 
 // lease is what the controllers elect their leader by.

@@ -68,7 +68,7 @@ func (c *controller) think() {
 func (c *controller) observe() failover.Observation {
 	t := &c.term
 	o := failover.Observation{
-		Now: c.wall(), Me: c.name, Settings: c.w.settings, Record: t.service.rec, Selector: t.service.selector, Targets: t.service.targets(c.w.settings),
+		Now: c.wall(), Me: c.name, Settings: c.w.settings, Record: t.service.rec, Selector: t.service.selector, Targets: c.w.settings.Targets(t.service.slot),
 		Brokers: c.view(), Started: t.started, Request: t.service.request, Paused: t.service.paused,
 	}
 	if r := o.Record; r != nil && r.Pending != "" {
