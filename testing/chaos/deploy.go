@@ -12,6 +12,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/testing/chaos/load"
 	"github.com/mosqbuild/mosqbuild/testing/cluster"
+	"github.com/mosqbuild/mosqbuild/testing/cluster/kubeapi"
 )
 
 // The images, as they are named in the manifests: not latest, which Kubernetes
@@ -71,7 +72,7 @@ func (w *workshop) images(ctx context.Context, c *cluster.Cluster, agent bool) e
 }
 
 // deploy renders the profile ha and applies it.
-func (w *workshop) deploy(ctx context.Context, c *cluster.Cluster, a *api) (*guarded, error) {
+func (w *workshop) deploy(ctx context.Context, c *cluster.Cluster, a *kubeapi.Client) (*guarded, error) {
 	objects, err := w.mosqbuild(ctx, "render", "--quiet", "--image", brokerImage, "--agent-image", agentImage)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/testing/chaos/load"
 	"github.com/mosqbuild/mosqbuild/testing/cluster"
+	"github.com/mosqbuild/mosqbuild/testing/cluster/kubeapi"
 )
 
 // loopObjects are two plain brokers, bridged, and their Services.
@@ -41,7 +42,7 @@ const loopCap = 2 * time.Minute
 
 // looped is a pair that the loop looks after.
 type looped struct {
-	api    *api
+	api    *kubeapi.Client
 	logins map[string]load.Login
 }
 
@@ -51,7 +52,7 @@ func (l *looped) login(role string) load.Login { return l.logins[role] }
 
 func (l *looped) active(ctx context.Context) (string, error) {
 	var service corev1.Service
-	err := l.api.get(ctx, in("services", "loop"), &service)
+	err := l.api.Get(ctx, in("services", "loop"), &service)
 	return service.Spec.Selector["role"], err
 }
 
@@ -125,7 +126,7 @@ func (s *stage) startLoop(ctx context.Context) (stop func(), err error) {
 	if _, err := s.Apply(ctx, loopObjects); err != nil {
 		return nil, err
 	}
-	a, err := newAPI(s.Cluster)
+	a, err := kubeapi.New(s.Kubeconfig(), 3*time.Second)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/record"
 	"github.com/mosqbuild/mosqbuild/testing/chaos/load"
 	"github.com/mosqbuild/mosqbuild/testing/cluster"
+	"github.com/mosqbuild/mosqbuild/testing/cluster/kubeapi"
 )
 
 // Names of what is deployed.
@@ -69,7 +70,7 @@ type system interface {
 
 // guarded is the profile ha, as mosqbuild renders it.
 type guarded struct {
-	api    *api
+	api    *kubeapi.Client
 	logins map[string]load.Login // by role; "" is the clients'
 }
 
@@ -79,7 +80,7 @@ func (g *guarded) login(role string) load.Login { return g.logins[role] }
 
 func (g *guarded) active(ctx context.Context) (string, error) {
 	var service corev1.Service
-	if err := g.api.get(ctx, in("services", deployment), &service); err != nil {
+	if err := g.api.Get(ctx, in("services", deployment), &service); err != nil {
 		return "", err
 	}
 	r, err := record.Parse(service.Annotations[record.Annotation])
@@ -92,7 +93,7 @@ func (g *guarded) active(ctx context.Context) (string, error) {
 func (g *guarded) state(ctx context.Context) (state, error) {
 	s := state{}
 	var service corev1.Service
-	if err := g.api.get(ctx, in("services", deployment), &service); err != nil {
+	if err := g.api.Get(ctx, in("services", deployment), &service); err != nil {
 		return s, err
 	}
 	var err error
@@ -106,7 +107,7 @@ func (g *guarded) state(ctx context.Context) (state, error) {
 		return s, err
 	}
 	var lease coordinationv1.Lease
-	if err := g.api.get(ctx, "/apis/coordination.k8s.io/v1/namespaces/"+namespace+"/leases/"+deployment+"-failover", &lease); err != nil {
+	if err := g.api.Get(ctx, "/apis/coordination.k8s.io/v1/namespaces/"+namespace+"/leases/"+deployment+"-failover", &lease); err != nil {
 		return s, err
 	}
 	if h := lease.Spec.HolderIdentity; h != nil {
@@ -164,9 +165,9 @@ func in(kind, name string) string {
 }
 
 // pods returns those that aren't told to end.
-func pods(ctx context.Context, a *api, selector string) ([]pod, error) {
+func pods(ctx context.Context, a *kubeapi.Client, selector string) ([]pod, error) {
 	var list corev1.PodList
-	if err := a.get(ctx, in("pods", "")+"?labelSelector="+url.QueryEscape(selector), &list); err != nil {
+	if err := a.Get(ctx, in("pods", "")+"?labelSelector="+url.QueryEscape(selector), &list); err != nil {
 		return nil, err
 	}
 	var all []pod
@@ -179,7 +180,7 @@ func pods(ctx context.Context, a *api, selector string) ([]pod, error) {
 }
 
 // brokers returns the pods of brokers by role, the newest of each.
-func brokers(ctx context.Context, a *api, selector string) (map[string]pod, error) {
+func brokers(ctx context.Context, a *kubeapi.Client, selector string) (map[string]pod, error) {
 	all := map[string]pod{}
 	for _, role := range roles {
 		list, err := pods(ctx, a, selector+",role="+role)

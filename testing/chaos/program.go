@@ -15,6 +15,7 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
 	"github.com/mosqbuild/mosqbuild/testing/cluster"
+	"github.com/mosqbuild/mosqbuild/testing/cluster/kubeapi"
 )
 
 // pairsOfClients is how many publishers and subscribers there are of each QoS.
@@ -112,7 +113,7 @@ func (p *program) wantsGuarded() bool {
 
 // guarded goes through the faults with what mosqbuild renders.
 func (p *program) guarded(ctx context.Context, s *stage, w *workshop) error {
-	a, err := newAPI(s.Cluster)
+	a, err := kubeapi.New(s.Kubeconfig(), 3*time.Second)
 	if err != nil {
 		return err
 	}

@@ -116,3 +116,22 @@ func number(payload string) int {
 	n, _ := strconv.Atoi(payload)
 	return n
 }
+
+// interval is the time from message to message.
+const interval = time.Second / 20
+
+// pace calls next at each interval while the client is connected, until ctx is done.
+func (c *client) pace(ctx context.Context, next func(*conn)) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if conn, _ := c.current(); conn != nil {
+			next(conn)
+		}
+	}
+}

@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// interval is the time from message to message.
-const interval = time.Second / 20
-
 // publisher sends numbered messages while it is connected. What isn't
 // acknowledged when a connection is lost goes out again on the next.
 type publisher struct {
@@ -36,20 +33,7 @@ func newPublisher(name string, login Login, s *sink, topic string, qos byte) *pu
 }
 
 // send publishes numbers, without end.
-func (p *publisher) send(ctx context.Context) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if conn, _ := p.current(); conn != nil {
-			p.next(conn)
-		}
-	}
-}
+func (p *publisher) send(ctx context.Context) { p.pace(ctx, p.next) }
 
 func (p *publisher) next(conn *conn) {
 	p.flight.Lock()

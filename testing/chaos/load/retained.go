@@ -45,20 +45,7 @@ func change(n int) message {
 }
 
 // send makes changes, without end, unless it is held.
-func (r *retainer) send(ctx context.Context) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if conn, _ := r.current(); conn != nil {
-			r.next(conn)
-		}
-	}
-}
+func (r *retainer) send(ctx context.Context) { r.pace(ctx, r.next) }
 
 func (r *retainer) next(conn *conn) {
 	r.flight.Lock()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/mosqbuild/mosqbuild/testing/cluster/kubeapi"
 )
 
 // ttl is what clients may keep an answer for, in seconds; not long, for tests.
@@ -26,7 +28,7 @@ func resolve(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	api, err := newAPI(*kubeconfig)
+	api, err := kubeapi.New(*kubeconfig, 5*time.Second)
 	if err != nil {
 		return err
 	}

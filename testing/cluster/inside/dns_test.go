@@ -7,10 +7,12 @@ import (
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/mosqbuild/mosqbuild/testing/cluster/kubeapi"
 )
 
 // apiOf serves collections.
-func apiOf(t *testing.T, collections map[string]string) *api {
+func apiOf(t *testing.T, collections map[string]string) *kubeapi.Client {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, ok := collections[r.URL.Path]
@@ -21,7 +23,7 @@ func apiOf(t *testing.T, collections map[string]string) *api {
 		_, _ = w.Write([]byte(body))
 	}))
 	t.Cleanup(s.Close)
-	return &api{server: s.URL, client: s.Client()}
+	return &kubeapi.Client{Server: s.URL, HTTP: s.Client()}
 }
 
 func testZone(t *testing.T, routes bool) *zone {

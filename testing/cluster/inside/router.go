@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -13,6 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/mosqbuild/mosqbuild/testing/cluster/kubeapi"
 )
 
 // reloadInterval is how often OpenShift's router reloads HAProxy at most.
@@ -22,7 +25,7 @@ const reloadInterval = 5 * time.Second
 // the pods themselves, keeps tunnels when it reloads, and says in a Route's
 // status that it was admitted.
 type router struct {
-	api            *api
+	api            *kubeapi.Client
 	listen, domain string
 	config         string // file
 	process        *os.Process
@@ -41,7 +44,7 @@ func route(args []string) error {
 		return err
 	}
 	var err error
-	if r.api, err = newAPI(*kubeconfig); err != nil {
+	if r.api, err = kubeapi.New(*kubeconfig, 5*time.Second); err != nil {
 		return err
 	}
 	r.config = filepath.Join(*dir, "haproxy.cfg")
@@ -59,11 +62,11 @@ func route(args []string) error {
 // follow tells HAProxy of the Routes as they are, and says whether it had to.
 func (r *router) follow() (changed bool, err error) {
 	var routes routev1.RouteList
-	if err := r.api.list("/apis/route.openshift.io/v1/routes", &routes); err != nil {
+	if err := r.api.Get(context.Background(), "/apis/route.openshift.io/v1/routes", &routes); err != nil {
 		return false, err
 	}
 	var slices discoveryv1.EndpointSliceList
-	if err := r.api.list("/apis/discovery.k8s.io/v1/endpointslices", &slices); err != nil {
+	if err := r.api.Get(context.Background(), "/apis/discovery.k8s.io/v1/endpointslices", &slices); err != nil {
 		return false, err
 	}
 	for i := range routes.Items {
@@ -101,7 +104,7 @@ func (r *router) admit(route *routev1.Route) error {
 	path := fmt.Sprintf("/apis/route.openshift.io/v1/namespaces/%s/routes/%s", route.Namespace, route.Name)
 	if route.Spec.Host == "" {
 		route.Spec.Host = fmt.Sprintf("%s-%s.%s", route.Name, route.Namespace, r.domain)
-		if err := r.api.patch(path, map[string]any{"spec": map[string]any{"host": route.Spec.Host}}); err != nil {
+		if err := r.api.Patch(context.Background(), path, map[string]any{"spec": map[string]any{"host": route.Spec.Host}}); err != nil {
 			return err
 		}
 	}
@@ -109,7 +112,7 @@ func (r *router) admit(route *routev1.Route) error {
 		return nil
 	}
 	now := metav1.Now()
-	return r.api.patch(path+"/status", map[string]any{"status": routev1.RouteStatus{Ingress: []routev1.RouteIngress{{
+	return r.api.Patch(context.Background(), path+"/status", map[string]any{"status": routev1.RouteStatus{Ingress: []routev1.RouteIngress{{
 		Host: route.Spec.Host, RouterName: "default", WildcardPolicy: routev1.WildcardPolicyNone,
 		Conditions: []routev1.RouteIngressCondition{{Type: routev1.RouteAdmitted, Status: corev1.ConditionTrue, LastTransitionTime: &now}},
 	}}}})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/mosqbuild/mosqbuild/testing/cluster/kubeapi"
 )
 
 // hostnameAnnotation has external-dns publish a load balancer's address.
@@ -17,7 +20,7 @@ const hostnameAnnotation = "external-dns.alpha.kubernetes.io/hostname"
 
 // zone is what names there are, as of the last look.
 type zone struct {
-	api            *api
+	api            *kubeapi.Client
 	domain, router string
 
 	mu    sync.RWMutex
@@ -52,11 +55,11 @@ func (z *zone) follow(every time.Duration) {
 // read asks the API for all that has a name.
 func (z *zone) read() (map[string][]string, error) {
 	var services corev1.ServiceList
-	if err := z.api.list("/api/v1/services", &services); err != nil {
+	if err := z.api.Get(context.Background(), "/api/v1/services", &services); err != nil {
 		return nil, err
 	}
 	var slices discoveryv1.EndpointSliceList
-	if err := z.api.list("/apis/discovery.k8s.io/v1/endpointslices", &slices); err != nil {
+	if err := z.api.Get(context.Background(), "/apis/discovery.k8s.io/v1/endpointslices", &slices); err != nil {
 		return nil, err
 	}
 	names := map[string][]string{}
@@ -104,8 +107,8 @@ func (z *zone) routes(names map[string][]string) error {
 			Spec struct{ Host string }
 		}
 	}
-	err := z.api.list("/apis/route.openshift.io/v1/routes", &routes)
-	if errors.Is(err, errNotFound) { // the API doesn't know Routes yet
+	err := z.api.Get(context.Background(), "/apis/route.openshift.io/v1/routes", &routes)
+	if errors.Is(err, kubeapi.ErrNotFound) { // the API doesn't know Routes yet
 		return nil
 	}
 	if err != nil {
