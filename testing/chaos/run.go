@@ -93,7 +93,9 @@ func (s *stage) conclude(ctx context.Context, f fault, began, at time.Duration, 
 	switches := counter.stop()
 	events := s.log.since(began)
 	got := measure(events, s.pairs, at, load.Now())
-	got.strays = s.log.strays(now.at().ip)
+	if err == nil { // else nobody knows who serves
+		got.strays = s.log.strays(now.at().ip)
+	}
 	got.fault, got.switches, got.needless = broken, switches, max(0, switches-f.switches)
 	s.ledger.note(events)
 	if snapErr != nil {

@@ -51,7 +51,8 @@ func (c *Cluster) StartAPI(ctx context.Context) error {
 
 // Heard waits until what the API server says now is in the rules of every node.
 // After one that was away, a node's kube-proxy asks it again up to half a minute
-// late, and until then leads clients as before.
+// late, or later where it was away again and again, and until then leads clients as
+// before.
 func (c *Cluster) Heard(ctx context.Context) (err error) {
 	service := []string{"service", "heard", "--namespace", "default"}
 	address, err := c.Kubectl(ctx, "", append([]string{"create", service[0], "clusterip", "--tcp=1", "-o", "jsonpath={.spec.clusterIP}"}, service[1:]...)...)
@@ -63,7 +64,7 @@ func (c *Cluster) Heard(ctx context.Context) (err error) {
 		err = errors.Join(err, gone)
 	}()
 	for _, node := range c.Nodes {
-		err := c.poll(ctx, node+" to hear of a new Service", func() (bool, error) {
+		err := c.pollFor(ctx, 4*waitLimit, node+" to hear of a new Service", func() (bool, error) {
 			rules, err := output(c.Command(ctx, node, "nft", "list", "table", "ip", "kube-proxy"))
 			return strings.Contains(rules, " "+address+" "), err
 		})

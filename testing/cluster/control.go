@@ -196,7 +196,11 @@ const waitLimit = time.Minute
 
 // poll asks done until it says so, or fails.
 func (c *Cluster) poll(ctx context.Context, what string, done func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, waitLimit)
+	return c.pollFor(ctx, waitLimit, what, done)
+}
+
+func (c *Cluster) pollFor(ctx context.Context, limit time.Duration, what string, done func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		ok, err := done()
