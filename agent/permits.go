@@ -9,15 +9,17 @@ import (
 )
 
 // each calls ask every failover.probe.interval, whether or not the call before
-// has come back, with a context that ends after failover.probe.timeout: a slow
-// answer must not keep the next question from being asked.
+// has come back: a slow answer must not keep the next question from being asked.
+// The context ends after failover.permit.age, for until then an answer is a permit:
+// where packets get lost, several questions are under way, each over a connection
+// of its own, and to give one up would cost its connection.
 func (g *Guard) each(ctx context.Context, ask func(context.Context)) {
-	p := g.o.Settings.Failover.Probe
-	ticker := time.NewTicker(p.Interval.Std())
+	f := g.o.Settings.Failover
+	ticker := time.NewTicker(f.Probe.Interval.Std())
 	defer ticker.Stop()
 	for {
 		go func() {
-			ctx, cancel := context.WithTimeout(ctx, p.Timeout.Std())
+			ctx, cancel := context.WithTimeout(ctx, f.Permit.Age.Std())
 			defer cancel()
 			ask(ctx)
 		}()

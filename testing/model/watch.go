@@ -42,10 +42,10 @@ func (g *guard) keep(q waiter, wait time.Duration) {
 
 // readRecord reads the record again and again: news, and a permit.
 func (g *guard) readRecord() {
-	p := g.w.settings.Failover.Probe
-	g.after(p.Interval.Std(), g.readRecord)
+	f := g.w.settings.Failover
+	g.after(f.Probe.Interval.Std(), g.readRecord)
 	sent := g.now()
-	call(&g.process, &g.w.api.process, p.Timeout.Std(), func(reply func(*record.Record)) { reply(g.w.api.service.rec) }, func(r *record.Record, ok bool) {
+	call(&g.process, &g.w.api.process, f.Permit.Age.Std(), func(reply func(*record.Record)) { reply(g.w.api.service.rec) }, func(r *record.Record, ok bool) {
 		if !ok || r == nil {
 			return
 		}
@@ -60,8 +60,8 @@ func (g *guard) readRecord() {
 
 // askForWord asks the other guard for its word, while permits are needed.
 func (g *guard) askForWord() {
-	p := g.w.settings.Failover.Probe
-	g.after(p.Interval.Std(), g.askForWord)
+	f := g.w.settings.Failover
+	g.after(f.Probe.Interval.Std(), g.askForWord)
 	r := g.ledger.Record()
 	if r == nil || r.Active != roles[g.role] || r.Standby == "" || r.Pending != "" {
 		return
@@ -70,7 +70,7 @@ func (g *guard) askForWord() {
 	if beside := g.w.controllers[g.role]; g.w.mutation == Vouching && !beside.dead && (beside.term.service.rec == nil || beside.term.service.rec.Pending == "") {
 		g.ledger.Word(record.Word{Epoch: r.Epoch, Given: true}, sent)
 	}
-	call(&g.process, &peer.process, p.Timeout.Std(), func(reply func(record.Word)) { reply(peer.ledger.Give()) }, func(word record.Word, ok bool) {
+	call(&g.process, &peer.process, f.Permit.Age.Std(), func(reply func(record.Word)) { reply(peer.ledger.Give()) }, func(word record.Word, ok bool) {
 		if ok {
 			g.ledger.Word(word, sent)
 		}
