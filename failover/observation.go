@@ -76,9 +76,9 @@ func (o Observation) misled() (string, bool) {
 	if o.Selector != r.Active {
 		return fmt.Sprintf("the Service selects %q", o.Selector), true
 	}
-	for name, want := range o.Settings.Targets(r.Slot) {
-		if to, ok := o.Targets[name]; ok && to != want {
-			return fmt.Sprintf("the Service's port %s leads to %d", name, to), true
+	for i, l := range o.Settings.Clients {
+		if to, ok := o.Targets[l.Name]; ok && to != config.ClientPort(i, r.Slot) {
+			return fmt.Sprintf("the Service's port %s leads to %d", l.Name, to), true
 		}
 	}
 	if s := o.Brokers[r.Active].Status; o.heard(r.Active) && s.Run != "" && s.Slot != r.Slot {
