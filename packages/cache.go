@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,37 +15,51 @@ import (
 
 // obtain returns the verified package, from the cache where that has it. What
 // the cache holds is verified like what a server sends; where it fails, the
-// package is fetched anew. Folders are not cached.
-func (p Package) obtain(ctx context.Context, r repository, name, cache string, ring keyring) ([]byte, verified, error) {
-	kept, err := p.cachePath(cache, r)
+// package is fetched anew. Folders are not cached. The file is to be closed by
+// closeFile; the data section is in to, unless that is nil.
+func (p Package) obtain(ctx context.Context, r repository, name string, o Options, ring keyring, to *spool) (*io.SectionReader, verified, error) {
+	kept, err := p.cachePath(o.Cache, r)
 	if err != nil {
 		return nil, verified{}, err
 	}
 	if kept != "" {
-		if file, err := readFile(kept, p.Size); err == nil {
-			if v, err := p.verify(file, ring); err == nil {
+		if file, err := openFile(kept); err == nil {
+			v, err := p.verify(file, ring, to)
+			if err == nil {
 				return file, v, nil
 			}
+			closeFile(file)
 		}
 	}
-	file, err := r.read(ctx, name, p.Size)
+	file, err := r.open(ctx, name, p.Size, o.spool())
 	if err != nil {
 		return nil, verified{}, fmt.Errorf("fetching package %q: %w", p.Name, err)
 	}
-	v, err := p.verify(file, ring)
+	v, err := p.verify(file, ring, to)
 	if err != nil {
+		closeFile(file)
 		return nil, verified{}, p.refuse(r.path(name), err)
 	}
 	if kept == "" {
 		return file, v, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
-		return nil, verified{}, fmt.Errorf("caching package %q: %w", p.Name, err)
-	}
-	if err := atomicfile.Write(kept, file, 0o644); err != nil {
-		return nil, verified{}, fmt.Errorf("caching package %q: %w", p.Name, err)
+	if err := keep(kept, file); err != nil {
+		closeFile(file)
+		to.drop()
+		return nil, verified{}, hintLocal(fmt.Errorf("caching package %q: %w", p.Name, err))
 	}
 	return file, v, nil
+}
+
+// keep writes a verified package to path.
+func keep(path string, file *io.SectionReader) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return atomicfile.Stream(path, 0o644, func(f *os.File) error {
+		_, err := io.Copy(f, file)
+		return err
+	})
 }
 
 // cachePath returns where the cache keeps the package, "" where it doesn't. The

@@ -2,7 +2,6 @@ package packages
 
 import (
 	"archive/tar"
-	"bytes"
 	"crypto/sha1" //nolint:gosec // the checksum of apk's database
 	"encoding/base64"
 	"encoding/hex"
@@ -20,9 +19,9 @@ const setID = 0o6000
 
 // item is one file, folder or symbolic link of a package.
 type item struct {
-	header tar.Header // Name is clean and relative, with no trailing slash
-	data   []byte     // content of a regular file
-	sum    string     // "Q1…" of the content or of a link's target; "" for a folder
+	header tar.Header  // Name is clean and relative, with no trailing slash
+	data   io.ReaderAt // content of a regular file
+	sum    string      // "Q1…" of the content or of a link's target; "" for a folder
 }
 
 const (
@@ -41,11 +40,10 @@ const (
 // readContents reads an unpacked data section. Whatever doesn't belong into a
 // package is refused: a name that leaves the tree, a device, a link to a file
 // that is not the package's, a program that gives its caller rights.
-func readContents(section []byte) ([]item, error) {
+func readContents(section *io.SectionReader) ([]item, error) {
 	var items []item
 	seen := map[string]int{}
-	r := bytes.NewReader(section)
-	for tr := tar.NewReader(r); ; {
+	for tr := tar.NewReader(section); ; {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
 			return items, nil
@@ -53,7 +51,7 @@ func readContents(section []byte) ([]item, error) {
 		if err != nil {
 			return nil, err
 		}
-		it, err := readItem(h, section[len(section)-r.Len():])
+		it, err := readItem(h, section)
 		if err == nil && it.header.Typeflag == tar.TypeLink {
 			i, ok := seen[it.header.Linkname]
 			if !ok || items[i].header.Typeflag != tar.TypeReg {
@@ -75,8 +73,8 @@ func readContents(section []byte) ([]item, error) {
 	}
 }
 
-// readItem checks one entry; rest begins with its content, which it shares.
-func readItem(h *tar.Header, rest []byte) (item, error) {
+// readItem checks one entry of section, which stands at its content.
+func readItem(h *tar.Header, section *io.SectionReader) (item, error) {
 	name, err := cleanName(h.Name)
 	if err != nil {
 		return item{}, err
@@ -90,17 +88,21 @@ func readItem(h *tar.Header, rest []byte) (item, error) {
 	if _, capable := h.PAXRecords[capabilityRecord]; capable || h.Mode&setID != 0 && h.Typeflag != tar.TypeDir {
 		return item{}, fmt.Errorf("mode %04o, capabilities: %v: it would give whoever runs it another's rights", h.Mode&0o7777, capable)
 	}
-	content := []byte(h.Linkname)
+	content := io.Reader(strings.NewReader(h.Linkname))
 	switch h.Typeflag {
 	case tar.TypeReg:
-		if h.Size < 0 || h.Size > int64(len(rest)) || isSparse(h) {
-			return item{}, fmt.Errorf("%d bytes with %d left", h.Size, len(rest))
+		at, err := section.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return item{}, err
+		}
+		if left := section.Size() - at; h.Size < 0 || h.Size > left || isSparse(h) {
+			return item{}, fmt.Errorf("%d bytes with %d left", h.Size, left)
 		}
 		if strings.HasPrefix(name, ".") && !strings.Contains(name, "/") {
 			return item{}, errors.New("file of the control section among the data")
 		}
-		content = rest[:h.Size:h.Size]
-		it.data, it.header.Size = content, h.Size
+		file := io.NewSectionReader(section, at, h.Size)
+		content, it.data, it.header.Size = file, file, h.Size
 	case tar.TypeDir:
 		it.header.PAXRecords = xattrs(h)
 		return it, nil
@@ -172,7 +174,7 @@ func xattrs(h *tar.Header) map[string]string {
 
 // checksum returns the checksum that the entry carries, or where it carries
 // none, that of content.
-func checksum(h *tar.Header, content []byte) (string, error) {
+func checksum(h *tar.Header, content io.Reader) (string, error) {
 	sum := []byte(nil)
 	if text, ok := h.PAXRecords[checksumRecord]; ok {
 		var err error
@@ -180,8 +182,11 @@ func checksum(h *tar.Header, content []byte) (string, error) {
 			return "", fmt.Errorf("checksum %q is no SHA-1 in hex", text)
 		}
 	} else {
-		s := sha1.Sum(content) //nolint:gosec // the checksum of apk's database
-		sum = s[:]
+		s := sha1.New() //nolint:gosec // the checksum of apk's database
+		if _, err := io.Copy(s, content); err != nil {
+			return "", err
+		}
+		sum = s.Sum(nil)
 	}
 	return "Q1" + base64.StdEncoding.EncodeToString(sum), nil
 }

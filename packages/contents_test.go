@@ -2,7 +2,9 @@ package packages
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -31,8 +33,18 @@ func tarOf(t testing.TB, headers ...tar.Header) []byte {
 	return b.Bytes()
 }
 
+// contentOf is what a file holds.
+func contentOf(t testing.TB, it item) string {
+	t.Helper()
+	data, err := io.ReadAll(io.NewSectionReader(it.data, 0, it.header.Size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 func TestReadContentsKeeps(t *testing.T) {
-	items, err := readContents(tarOf(t,
+	items, err := readContents(sectionOf(tarOf(t,
 		tar.Header{Typeflag: tar.TypeDir, Name: "./", Mode: 0o755},
 		tar.Header{Typeflag: tar.TypeDir, Name: "./bin/", Mode: 0o755},
 		tar.Header{Typeflag: tar.TypeReg, Name: "./bin/a", Mode: 0o755, Size: 3, Uid: 7, Gid: 8,
@@ -40,7 +52,7 @@ func TestReadContentsKeeps(t *testing.T) {
 		tar.Header{Typeflag: tar.TypeLink, Name: "bin/b", Linkname: "./bin/a"},
 		tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/c", Linkname: "../../../etc/x"},
 		tar.Header{Typeflag: tar.TypeDir, Name: "bin", Mode: 0o700},
-	))
+	)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,28 +64,37 @@ func TestReadContentsKeeps(t *testing.T) {
 		t.Fatalf("items are %q, want %q", names, want)
 	}
 	a, b := items[1], items[2]
-	if a.header.Mode != 0o755 || a.header.Uid != 7 || a.header.Gid != 8 || string(a.data) != "xxx" ||
+	if a.header.Mode != 0o755 || a.header.Uid != 7 || a.header.Gid != 8 || contentOf(t, a) != "xxx" ||
 		len(a.header.PAXRecords) != 1 || a.header.PAXRecords["SCHILY.xattr.user.k"] != "v" {
 		t.Errorf("file is %+v", a.header)
 	}
-	if b.header.Typeflag != tar.TypeReg || string(b.data) != "xxx" || b.sum != a.sum || !strings.HasPrefix(a.sum, "Q1") {
+	if b.header.Typeflag != tar.TypeReg || contentOf(t, b) != "xxx" || b.sum != a.sum || !strings.HasPrefix(a.sum, "Q1") {
 		t.Errorf("hard link is %+v", b.header)
 	}
 }
 
 func TestUnpackingIsBounded(t *testing.T) {
 	bomb := gzipped(t, make([]byte, 1<<20))
-	if _, err := unpackData(bomb, 10, 1<<20-1); err == nil {
-		t.Error("a data section over its limit: no error")
+	unpack := func(limit int64) (int64, error) {
+		to := &spool{dir: t.TempDir()}
+		defer to.drop()
+		err := unpackData(to, bufio.NewReader(bytes.NewReader(bomb)), 10, limit)
+		return to.size, err
 	}
-	if b, err := unpackData(bomb, 10, 1<<20); err != nil || len(b) != 1<<20 {
-		t.Errorf("a data section at its limit: %d bytes, %v", len(b), err)
+	for _, size := range []int64{1 << 20, inMemory} {
+		bomb = gzipped(t, make([]byte, size))
+		if _, err := unpack(size - 1); err == nil {
+			t.Errorf("a data section of %d bytes over its limit: no error", size)
+		}
+		if n, err := unpack(size); err != nil || n != size {
+			t.Errorf("a data section of %d bytes at its limit: %d bytes, %v", size, n, err)
+		}
 	}
 	for name, file := range map[string][]byte{
 		"control":   slices.Concat(gzipped(t, make([]byte, maxControlSection+1)), bomb),
 		"signature": slices.Concat(gzipped(t, append([]byte(".SIGN."), make([]byte, maxSignatureSection)...)), bomb),
 	} {
-		if _, err := split(file); err == nil || !strings.Contains(err.Error(), "more than") {
+		if _, err := split(bufio.NewReader(bytes.NewReader(file))); err == nil || !strings.Contains(err.Error(), "more than") {
 			t.Errorf("a %s section over its limit: %v", name, err)
 		}
 	}

@@ -2,8 +2,10 @@ package packages
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"compress/gzip"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -54,11 +56,13 @@ func FuzzSplit(f *testing.F) {
 	f.Add(slices.Concat(gzipped(f, control), gzipped(f, control)))
 	f.Add(gzipped(f, control))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		s, err := split(file)
+		r := bufio.NewReader(bytes.NewReader(file))
+		s, err := split(r)
 		if err != nil {
 			return
 		}
-		if len(s.data) == 0 || !bytes.HasSuffix(file, slices.Concat(s.control, s.data)) {
+		data, err := io.ReadAll(r)
+		if err != nil || len(data) == 0 || !bytes.HasSuffix(file, slices.Concat(s.control, data)) {
 			t.Error("sections are not the file's")
 		}
 		_, _ = parseSignatures(s.signature)
@@ -74,7 +78,7 @@ func FuzzReadContents(f *testing.F) {
 	f.Add(tarOf(f, tar.Header{Typeflag: tar.TypeReg, Name: "f", Size: 3, PAXRecords: map[string]string{checksumRecord: strings.Repeat("0", 40)}},
 		tar.Header{Typeflag: tar.TypeLink, Name: "g", Linkname: "f"}))
 	f.Fuzz(func(t *testing.T, section []byte) {
-		items, err := readContents(section)
+		items, err := readContents(sectionOf(section))
 		if err != nil {
 			return
 		}

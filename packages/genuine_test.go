@@ -91,22 +91,18 @@ func TestGenuinePackageVerifies(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := Package{Name: listed.Name, Version: listed.Version, Arch: listed.Arch, Checksum: listed.ChecksumString(), Size: int64(len(file))}
-	v, err := p.verify(file, ring)
+	v, err := p.verify(sectionOf(file), ring, &spool{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	section, err := unpackData(v.data, 1<<20, 1<<24)
-	if err != nil {
-		t.Fatal(err)
-	}
-	items, err := readContents(section)
+	items, err := readContents(v.section)
 	if err != nil || len(items) < 50 {
 		t.Errorf("it has %d entries: %v", len(items), err)
 	}
 	if len(v.info.scripts) != 4 {
 		t.Errorf("it has %d scripts, want 4", len(v.info.scripts))
 	}
-	if _, err := p.verify(file, keyring{}); err == nil || fault.CodeOf(p.refuse("f", err)) != fault.Refused {
+	if _, err := p.verify(sectionOf(file), keyring{}, nil); err == nil || fault.CodeOf(p.refuse("f", err)) != fault.Refused {
 		t.Errorf("with no key trusted: %v", err)
 	}
 }

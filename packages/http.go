@@ -46,15 +46,15 @@ func (e statusError) Is(target error) bool {
 }
 
 // fetch gets a file, trying again where that may help. Where had is what came
-// before, the server may say that it hasn't changed.
-func (r repository) fetch(ctx context.Context, name string, limit int64, had *answer) (answer, error) {
+// before, the server may say that it hasn't changed. With to, the data is there.
+func (r repository) fetch(ctx context.Context, name string, limit int64, had *answer, to *spool) (answer, error) {
 	u, err := url.JoinPath(r.location, name)
 	if err != nil {
 		return answer{}, err
 	}
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		got, err := r.get(ctx, u, limit, had)
+		got, err := r.get(ctx, u, limit, had, to)
 		again := (*retryError)(nil)
 		if err == nil || !errors.As(err, &again) || attempt == attempts {
 			return got, err
@@ -72,7 +72,7 @@ func (r repository) fetch(ctx context.Context, name string, limit int64, had *an
 }
 
 // get fetches once.
-func (r repository) get(ctx context.Context, u string, limit int64, had *answer) (answer, error) {
+func (r repository) get(ctx context.Context, u string, limit int64, had *answer, to *spool) (answer, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	req, err := request(ctx, u, had)
@@ -108,14 +108,20 @@ func (r repository) get(ctx context.Context, u string, limit int64, had *answer)
 		body = r.watch(path.Base(req.URL.Path), resp.ContentLength, body)
 		defer body.Close()
 	}
-	got.data, err = readAll(body, resp.ContentLength, limit)
-	if err != nil && ctx.Err() != nil {
+	if to != nil {
+		err = to.fill(body, resp.ContentLength, limit)
+	} else {
+		got.data, err = readAll(body, resp.ContentLength, limit)
+	}
+	switch {
+	case err == nil:
+		return got, nil
+	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case isLocal(err):
+		return answer{}, err
 	}
-	if err != nil {
-		return answer{}, &retryError{err: err}
-	}
-	return got, nil
+	return answer{}, &retryError{err: err}
 }
 
 func request(ctx context.Context, u string, had *answer) (*http.Request, error) {

@@ -2,6 +2,7 @@ package packages
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -97,10 +98,11 @@ func indexDate(signed []byte, listed []*apk.Package) (time.Time, error) {
 
 // openIndex returns what the signature of an index covers, and whose it is.
 func (k keyring) openIndex(file []byte) (by signer, signed []byte, err error) {
-	section, signed, err := cutMember(file, maxIndexUnpacked)
+	packed, section, err := cutMember(bufio.NewReader(bytes.NewReader(file)), maxIndexUnpacked)
 	if err != nil {
 		return by, nil, fmt.Errorf("unpacking: %w", err)
 	}
+	signed = file[len(packed):]
 	if !bytes.HasPrefix(section, []byte(".SIGN.")) {
 		return by, nil, errUnsigned
 	}

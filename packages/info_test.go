@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -63,10 +64,10 @@ func TestScriptsAndTriggersAreKept(t *testing.T) {
 	if err := l.addDatabase(&Lock{}, "x86_64", []*loaded{p}); err != nil {
 		t.Fatal(err)
 	}
-	if got := string(l.nodes[triggersPath].data); got != "Q1sum= /bin /usr/bin\n" {
+	if got := contentOf(t, l.nodes[triggersPath].item); got != "Q1sum= /bin /usr/bin\n" {
 		t.Errorf("triggers are %q", got)
 	}
-	tr := tar.NewReader(bytes.NewReader(l.nodes[scriptsPath].data))
+	tr := tar.NewReader(strings.NewReader(contentOf(t, l.nodes[scriptsPath].item)))
 	h, err := tr.Next()
 	if err != nil || h.Name != "a-1-r0.Q1sum=.trigger" || h.Mode != 0o755 {
 		t.Errorf("script is %+v, %v", h, err)

@@ -30,7 +30,7 @@ func (r repository) readIndexFile(ctx context.Context, name string) (file []byte
 	// The name has nothing of a login, and the server decides by its own.
 	path := filepath.Join(r.cache, "apk", "index-"+hexSum([]byte(r.path(name))))
 	had := readKept(path)
-	got, err := r.fetch(ctx, name, maxIndex, had)
+	got, err := r.fetch(ctx, name, maxIndex, had, nil)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, nil, context.Cause(ctx)

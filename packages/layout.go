@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 	"strings"
@@ -104,7 +105,22 @@ func (l *layout) addFile(p *loaded, it item) (string, error) {
 func (n *node) sameAs(it item) bool {
 	a, b := n.header, it.header
 	return a.Typeflag == b.Typeflag && a.Linkname == b.Linkname && a.Mode == b.Mode && a.Uid == b.Uid && a.Gid == b.Gid &&
-		maps.Equal(a.PAXRecords, b.PAXRecords) && bytes.Equal(n.data, it.data)
+		maps.Equal(a.PAXRecords, b.PAXRecords) && a.Size == b.Size && sameContent(n.data, it.data, a.Size)
+}
+
+// sameContent compares what two files of that size hold.
+func sameContent(a, b io.ReaderAt, size int64) bool {
+	x, y := make([]byte, 32<<10), make([]byte, 32<<10)
+	for at := int64(0); at < size; at += int64(len(x)) {
+		n := min(int64(len(x)), size-at)
+		x, y = x[:n], y[:n]
+		got, _ := a.ReadAt(x, at) // fewer bytes are an error
+		same, _ := b.ReadAt(y, at)
+		if got < len(x) || same < len(y) || !bytes.Equal(x, y) {
+			return false
+		}
+	}
+	return true
 }
 
 // rank returns the priority with which p replaces files of other, -1 where it
@@ -175,7 +191,7 @@ func (l *layout) put(name string, data []byte) error {
 	}
 	l.nodes[at] = &node{item: item{
 		header: tar.Header{Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(data)), ModTime: time.Unix(0, 0)},
-		data:   data,
+		data:   bytes.NewReader(data),
 	}}
 	return nil
 }

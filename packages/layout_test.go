@@ -27,10 +27,11 @@ func pkg(name, origin string, replaces []string, headers ...tar.Header) *loaded 
 	for _, h := range headers {
 		it := item{header: h, sum: "Q1" + name}
 		if h.Typeflag == tar.TypeReg {
-			it.data = []byte(name)
+			content := name
 			if strings.HasSuffix(h.Name, "same") {
-				it.data = []byte("same")
+				content = "same"
 			}
+			it.data, it.header.Size = strings.NewReader(content), int64(len(content))
 		}
 		p.items = append(p.items, it)
 	}
@@ -155,7 +156,7 @@ func TestDatabaseOmitsWhatWasReplaced(t *testing.T) {
 	if n == nil {
 		t.Fatal("no database at the place that lib leads to")
 	}
-	got := string(n.data)
+	got := contentOf(t, n.item)
 	for _, want := range []string{
 		"F:\nR:g-same\nZ:Q1a\nR:lib\na:0:0:777\nZ:Q1a\nF:lib\nR:mine\nZ:Q1a\n\n",
 		"F:\nR:f\nZ:Q1b\nF:lib/apk\nM:3:3:750\n\n",

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 
@@ -25,10 +26,11 @@ func Load(ctx context.Context, l *Lock, o Options) (*Tree, error) {
 	}
 	all := make([]*loaded, len(l.Packages))
 	err = l.each(ctx, func(ctx context.Context, i int) error {
-		f, err := l.fetch(ctx, i, o, ring)
+		f, err := l.fetch(ctx, i, o, ring, o.spool())
 		if err != nil {
 			return err
 		}
+		defer closeFile(f.file)
 		all[i], err = f.load()
 		return err
 	})
@@ -63,7 +65,7 @@ type fetched struct {
 	Package
 	verified
 	path string // in messages
-	file []byte
+	file *io.SectionReader
 }
 
 // each calls do for every package of the lock, the largest first, several at
@@ -82,37 +84,28 @@ func (l *Lock) each(ctx context.Context, do func(ctx context.Context, i int) err
 	return g.Wait()
 }
 
-// fetch obtains and verifies one package of the lock.
-func (l *Lock) fetch(ctx context.Context, i int, o Options, ring keyring) (fetched, error) {
+// fetch obtains and verifies one package of the lock, whose file is to be closed
+// by closeFile. Its data section is unpacked to the spool, unless that is nil.
+func (l *Lock) fetch(ctx context.Context, i int, o Options, ring keyring, to *spool) (fetched, error) {
 	p := l.Packages[i]
 	r, err := o.repository(p.Repository)
 	if err != nil {
 		return fetched{}, err
 	}
 	name := l.fileOf(p)
-	file, v, err := p.obtain(ctx, r, name, o.Cache, ring)
+	file, v, err := p.obtain(ctx, r, name, o, ring, to)
 	return fetched{p, v, r.path(name), file}, err
 }
 
 // fileOf is the package's file in its repository.
 func (l *Lock) fileOf(p Package) string { return apkArch(l.Arch) + "/" + p.fileName() }
 
-// load unpacks the package.
+// load reads the package's data section.
 func (f fetched) load() (*loaded, error) {
-	p := f.Package
-	// Installed size as Alpine counts it is rounded up to blocks; a tar may
-	// still be larger by its headers.
-	section, err := unpackData(f.data, p.InstalledSize*5/4, min(4*p.InstalledSize+unpackSlack, maxUnpacked))
+	items, err := readContents(f.section)
 	if err != nil {
-		return nil, p.refuse(f.path, fmt.Errorf("unpacking its data section: %w", err))
+		closeFile(f.section)
+		return nil, f.refuse(f.path, fmt.Errorf("reading its data section: %w", err))
 	}
-	items, err := readContents(section)
-	if err != nil {
-		return nil, p.refuse(f.path, fmt.Errorf("reading its data section: %w", err))
-	}
-	return &loaded{Package: p, info: f.info, items: items}, nil
+	return &loaded{Package: f.Package, info: f.info, items: items}, nil
 }
-
-// unpackSlack is what a package of many small files may unpack to beyond its
-// installed size.
-const unpackSlack = 16 << 20

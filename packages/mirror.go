@@ -3,10 +3,12 @@ package packages
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -140,30 +142,46 @@ func (w *mirrorWriter) platform(ctx context.Context, l *Lock, o Options) (*Lock,
 // one copies one package to path, unless it is there.
 func (w *mirrorWriter) one(ctx context.Context, l *Lock, i int, path string, o Options) (Package, error) {
 	p := l.Packages[i]
-	if file, err := readFile(path, p.Size); err == nil {
-		if v, err := p.verify(file, w.ring); err == nil {
+	if file, err := openFile(path); err == nil {
+		v, err := p.verify(file, w.ring, nil)
+		closeFile(file)
+		if err == nil {
 			w.note(v.by, 0)
 			p.SHA256 = v.sum
 			return p, nil
 		}
 	}
-	f, err := l.fetch(ctx, i, o, w.ring)
+	f, err := l.fetch(ctx, i, o, w.ring, nil)
 	if err != nil {
 		return p, err
 	}
+	defer closeFile(f.file)
 	p.SHA256 = f.sum
-	w.note(f.by, len(f.file))
-	return p, atomicfile.Write(path, f.file, 0o644)
+	w.note(f.by, f.Size)
+	return p, atomicfile.Stream(path, 0o644, func(to *os.File) error { return f.copyTo(to) })
+}
+
+// copyTo writes the package's file, provided that nobody has written to it since
+// it was verified.
+func (f fetched) copyTo(w io.Writer) error {
+	sum := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(w, sum), io.NewSectionReader(f.file, 0, f.Size)); err != nil {
+		return err
+	}
+	if got := hexOf(sum); got != f.sum {
+		return f.refuse(f.path, &mismatchError{"SHA-256", got, f.sum, "an earlier read"})
+	}
+	return nil
 }
 
 // note counts a package; n is what was copied of it.
-func (w *mirrorWriter) note(by signer, n int) {
+func (w *mirrorWriter) note(by signer, n int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.done.Packages++
 	if n > 0 {
 		w.done.Copied++
-		w.done.Bytes += int64(n)
+		w.done.Bytes += n
 	}
 	if by.key != nil {
 		w.keys[by.name] = by.key

@@ -97,11 +97,12 @@ func (m *mirror) checkIndex(ctx context.Context, l *Lock, r Index, o Options, ri
 
 // check verifies a package's file as far as no index is needed.
 func (p Package) check(path, arch string, ring keyring) error {
-	file, err := readFile(path, p.Size)
+	file, err := openFile(path)
 	if err != nil {
 		return err
 	}
+	defer closeFile(file)
 	p.Arch = arch
-	_, err = p.verify(file, ring)
+	_, err = p.verify(file, ring, nil)
 	return err
 }

@@ -24,7 +24,9 @@ type Options struct {
 	// Cache is a folder in which fetched packages are kept by checksum, and
 	// indexes with the tag that their server gives them, by which it is asked
 	// whether they changed. Both are verified anew each time; "" keeps nothing.
-	// Several processes may share it.
+	// What of a package is too large for memory is there as well while it is in
+	// use, in a file without a name; with "", in the system's folder for temporary
+	// files. Several processes may share it.
 	Cache string
 	// Transport is used for http(s) repositories; nil is one that follows the
 	// proxy settings of the process.

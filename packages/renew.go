@@ -126,9 +126,13 @@ func (l *Lock) Pin(ctx context.Context, o Options) (*Lock, error) {
 		return nil, err
 	}
 	err = l.each(ctx, func(ctx context.Context, i int) error {
-		f, err := l.fetch(ctx, i, o, ring)
+		f, err := l.fetch(ctx, i, o, ring, nil)
+		if err != nil {
+			return err
+		}
+		closeFile(f.file)
 		pinned.Packages[i].SHA256 = f.sum
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -83,18 +81,45 @@ func (r repository) read(ctx context.Context, name string, limit int64) ([]byte,
 	var err error
 	if isURL(r.location) {
 		var got answer
-		got, err = r.fetch(ctx, name, limit, nil)
+		got, err = r.fetch(ctx, name, limit, nil, nil)
 		data = got.data
 	} else {
 		data, err = readFile(r.path(name), limit)
 	}
-	if err == nil {
-		return data, nil
+	if err != nil {
+		return nil, r.unread(ctx, name, err)
 	}
+	return data, nil
+}
+
+// open is read for what may be large: the file itself, or a copy in to. It is
+// to be closed by closeFile.
+func (r repository) open(ctx context.Context, name string, limit int64, to *spool) (*io.SectionReader, error) {
+	var file *io.SectionReader
+	var err error
+	if isURL(r.location) {
+		_, err = r.fetch(ctx, name, limit, nil, to)
+		file = to.section()
+	} else {
+		file, err = openFile(r.path(name))
+	}
+	if err != nil {
+		to.drop()
+		return nil, r.unread(ctx, name, err)
+	}
+	return file, nil
+}
+
+// unread explains why the file of that name couldn't be read.
+func (r repository) unread(ctx context.Context, name string, err error) error {
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	return nil, r.unreachable(fmt.Errorf("reading %q: %w", r.path(name), err))
+	err = fmt.Errorf("reading %q: %w", r.path(name), err)
+	if isLocal(err) {
+		return hintLocal(err)
+	}
+	return r.unreachable(err)
 }
 
 // unreachable says what to do when a repository doesn't answer.
@@ -109,22 +134,12 @@ func (r repository) unreachable(err error) error {
 }
 
 func readFile(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
-			err = inner.Err // the caller names the file
-		}
-		return nil, err
-	}
-	defer f.Close()
-	st, err := f.Stat()
+	f, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if !st.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	return readAll(f, st.Size(), limit)
+	defer closeFile(f)
+	return readAll(f, f.Size(), limit)
 }
 
 // readAll reads at most limit+1 bytes of a file that claims to have size bytes.

@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -16,71 +17,97 @@ const (
 	maxControlSection   = 8 << 20
 )
 
-// sections is a package's file cut at its gzip members.
+// sections is what comes before a package's data section, cut at the gzip
+// members.
 type sections struct {
 	signature []byte // unpacked; nil where there is none
 	control   []byte // packed
 	info      []byte // control, unpacked
-	data      []byte // packed
 }
 
-// split cuts the file of a package. None of it is verified yet.
-func split(file []byte) (sections, error) {
-	var s sections
-	first, rest, err := cutMember(file, maxControlSection)
+// split reads the sections of a package's file up to where its data section
+// begins. None of it is verified yet.
+func split(file *bufio.Reader) (s sections, err error) {
+	s.control, s.info, err = cutMember(file, maxControlSection)
 	if err != nil {
 		return s, fmt.Errorf("unpacking first section: %w", err)
 	}
-	s.control, s.info = file[:len(file)-len(rest)], first
-	if bytes.HasPrefix(first, []byte(".SIGN.")) {
-		if len(first) > maxSignatureSection {
+	if bytes.HasPrefix(s.info, []byte(".SIGN.")) {
+		if len(s.info) > maxSignatureSection {
 			return s, fmt.Errorf("unpacking signature section: more than %d bytes", maxSignatureSection)
 		}
-		s.signature, file = first, rest
-		if s.info, rest, err = cutMember(file, maxControlSection); err != nil {
+		s.signature = s.info
+		if s.control, s.info, err = cutMember(file, maxControlSection); err != nil {
 			return s, fmt.Errorf("unpacking control section: %w", err)
 		}
-		s.control = file[:len(file)-len(rest)]
 	}
-	if len(rest) == 0 {
+	if _, err := file.Peek(1); errors.Is(err, io.EOF) {
 		return s, errors.New("data section is missing")
 	}
-	s.data = rest
 	return s, nil
 }
 
-// cutMember unpacks the gzip member that file begins with, and returns what
+// cutMember reads the gzip member that file begins with, and no byte of what
 // comes after it.
-func cutMember(file []byte, limit int64) (unpacked, rest []byte, err error) {
-	r := bytes.NewReader(file) // an io.ByteReader: gzip reads no byte too many
-	zr, err := gzip.NewReader(r)
+func cutMember(file *bufio.Reader, limit int) (packed, unpacked []byte, err error) {
+	t := &tape{file: file, limit: limit}
+	zr, err := gzip.NewReader(t)
 	if err != nil {
 		return nil, nil, err
 	}
 	zr.Multistream(false)
-	unpacked, err = io.ReadAll(io.LimitReader(zr, limit+1))
+	unpacked, err = io.ReadAll(io.LimitReader(zr, int64(limit)+1))
 	if err != nil {
 		return nil, nil, err
 	}
-	if int64(len(unpacked)) > limit {
+	if len(unpacked) > limit {
 		return nil, nil, fmt.Errorf("more than %d bytes", limit)
 	}
-	return unpacked, file[len(file)-r.Len():], nil
+	return t.kept, unpacked, nil
 }
 
-// unpackData unpacks a data section, which may be several members.
-func unpackData(data []byte, expect, limit int64) ([]byte, error) {
-	zr, err := gzip.NewReader(bytes.NewReader(data))
+// tape keeps what is read from file. As an io.ByteReader it has gzip read no
+// byte too many.
+type tape struct {
+	file  *bufio.Reader
+	kept  []byte
+	limit int
+}
+
+// Read implements io.Reader.
+func (t *tape) Read(p []byte) (int, error) {
+	n, err := t.file.Read(p)
+	return n, t.keep(p[:n], err)
+}
+
+// ReadByte implements io.ByteReader.
+func (t *tape) ReadByte() (byte, error) {
+	c, err := t.file.ReadByte()
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	var b bytes.Buffer
-	b.Grow(int(min(expect, limit)))
-	if _, err := io.Copy(&b, io.LimitReader(zr, limit+1)); err != nil {
-		return nil, err
+	return c, t.keep([]byte{c}, nil)
+}
+
+func (t *tape) keep(p []byte, err error) error {
+	if t.kept = append(t.kept, p...); len(t.kept) > t.limit {
+		return fmt.Errorf("more than %d bytes", t.limit)
 	}
-	if int64(b.Len()) > limit {
-		return nil, fmt.Errorf("unpacks to more than %d bytes", limit)
+	return err
+}
+
+// unpackData unpacks a data section, which may be several members, and claims
+// to have some size unpacked.
+func unpackData(to *spool, packed *bufio.Reader, size, limit int64) error {
+	zr, err := gzip.NewReader(packed)
+	if err != nil {
+		return err
 	}
-	return b.Bytes(), nil
+	if err := to.fill(zr, size, limit); err != nil {
+		return err
+	}
+	if to.size > limit {
+		return fmt.Errorf("unpacks to more than %d bytes", limit)
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package packages
 
 import (
 	"archive/tar"
-	"bytes"
 	"io"
 	"slices"
 	"strings"
@@ -20,8 +19,9 @@ type Entry struct {
 	Open func() (io.ReadCloser, error)
 }
 
-// Tree is what apk would have installed, in memory. It doesn't change, so that
-// several goroutines may use it at once.
+// Tree is what apk would have installed: small packages in memory, and larger
+// ones in files without a name, which are gone once nothing refers to the Tree.
+// It doesn't change, so that several goroutines may use it at once.
 type Tree struct{ entries []Entry }
 
 // Entries returns everything in the tree but the root folder, sorted so that
@@ -52,7 +52,7 @@ func (n *node) entry(name string) Entry {
 	case tar.TypeDir:
 		e.Header.Name += "/"
 	case tar.TypeReg:
-		e.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(n.data)), nil }
+		e.Open = func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(n.data, 0, n.header.Size)), nil }
 	}
 	return e
 }

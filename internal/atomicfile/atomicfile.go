@@ -67,6 +67,20 @@ func target(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
+// Unnamed makes a file in dir, "" being the system's folder for temporary
+// files, that has no name and is gone once it is closed, or the process is
+// killed.
+func Unnamed(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, ".unnamed-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 // Edit replaces the file at path by what change makes of its content (nil
 // where there is no such file), holding an exclusive lock on the folder
 // meanwhile, so that two edits at once both take effect. An error of change
