@@ -45,7 +45,7 @@ func packagesLayer(ctx context.Context, s Spec, p packing) (*layer, accounts, er
 		if err != nil {
 			return nil, base, err
 		}
-		l, err := p.memoryLayer(ctx, entries, s.Created)
+		l, err := p.fileLayer(func(w io.Writer) error { return writeTar(ctx, w, entries, s.Created) })
 		return l, base, err
 	}
 	c := layerCache{filepath.Join(s.Cache, "layers"), cacheKey(s, p), p}

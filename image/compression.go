@@ -138,14 +138,14 @@ func gzipped(ctx context.Context, img Image) (Image, error) {
 	return assemble(cf, m.Annotations, parts)
 }
 
-// repack compresses the content of a layer anew, in memory.
+// repack compresses the content of a layer anew.
 func (p packing) repack(ctx context.Context, l v1.Layer) (_ *layer, err error) {
 	r, err := Unpack(l)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	return p.inMemory(func(w io.Writer) error {
+	return p.fileLayer(func(w io.Writer) error {
 		_, err := io.Copy(contextWriter{ctx, w}, r)
 		return err
 	})

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
 	"github.com/mosqbuild/mosqbuild/packages"
 )
 
@@ -86,19 +87,29 @@ func (p packing) pack(w io.Writer, fill func(io.Writer) error) (*layer, error) {
 	return &layer{digest: sum(digest), diffID: sum(diffID), size: count.n, mediaType: p.mediaType()}, nil
 }
 
-// memoryLayer is a layer kept in memory: right for small ones, and for all
-// where there is no cache.
+// memoryLayer is a layer kept in memory: right for small ones.
 func (p packing) memoryLayer(ctx context.Context, entries []packages.Entry, created time.Time) (*layer, error) {
-	return p.inMemory(func(w io.Writer) error { return writeTar(ctx, w, entries, created) })
-}
-
-func (p packing) inMemory(fill func(io.Writer) error) (*layer, error) {
 	var buf bytes.Buffer
-	l, err := p.pack(&buf, fill)
+	l, err := p.writeLayer(ctx, &buf, entries, created)
 	if err != nil {
 		return nil, err
 	}
 	l.open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(buf.Bytes())), nil }
+	return l, nil
+}
+
+// fileLayer is a layer of any size, kept where the system has temporary files,
+// in one without a name that is gone once nothing refers to the layer.
+func (p packing) fileLayer(fill func(io.Writer) error) (*layer, error) {
+	f, err := atomicfile.Unnamed("")
+	if err != nil {
+		return nil, err
+	}
+	l, err := p.pack(f, fill)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	l.open = func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(f, 0, l.size)), nil }
 	return l, nil
 }
 

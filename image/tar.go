@@ -26,18 +26,19 @@ func writeTar(ctx context.Context, w io.Writer, entries []packages.Entry, create
 		return err
 	}
 	tw := tar.NewWriter(w)
+	buf := make([]byte, 64<<10) // one for all files
 	for _, e := range ordered {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := writeEntry(tw, e, created); err != nil {
+		if err := writeEntry(tw, e, created, buf); err != nil {
 			return fmt.Errorf("writing %q: %w", e.Header.Name, err)
 		}
 	}
 	return tw.Close()
 }
 
-func writeEntry(tw *tar.Writer, e packages.Entry, created time.Time) error {
+func writeEntry(tw *tar.Writer, e packages.Entry, created time.Time, buf []byte) error {
 	h := normal(e.Header, created)
 	if err := tw.WriteHeader(&h); err != nil {
 		return err
@@ -49,7 +50,7 @@ func writeEntry(tw *tar.Writer, e packages.Entry, created time.Time) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(tw, r)
+	_, err = io.CopyBuffer(tw, r, buf)
 	if cerr := r.Close(); err == nil {
 		err = cerr
 	}
