@@ -97,12 +97,14 @@ func (e *Env) remove(t testing.TB) {
 			t.Logf("podman %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
-	// Podman mounts its storage over itself, and may leave that behind.
-	_ = unix.Unmount(filepath.Join(e.Dir, "root", "overlay"), unix.MNT_DETACH)
-	// What cleans up behind a container may still be writing there.
-	err := os.RemoveAll(e.Dir)
-	for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); err = os.RemoveAll(e.Dir) {
-		time.Sleep(100 * time.Millisecond)
+	// What cleans up behind a container may still be at it: podman mounts its
+	// storage over itself, and may leave that behind.
+	var err error
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		_ = unix.Unmount(filepath.Join(e.Dir, "root", "overlay"), unix.MNT_DETACH)
+		if err = os.RemoveAll(e.Dir); err == nil || time.Now().After(end) {
+			break
+		}
 	}
 	if err != nil {
 		t.Errorf("removing podman's folder: %v", err)
