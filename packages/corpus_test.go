@@ -8,9 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"io/fs"
 	"maps"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -230,27 +228,30 @@ func TestCorpus(t *testing.T) {
 	for name, e := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file, p := e.make(t)
-			r := overHTTP(t, []repo.Package{{Name: "mosquitto", Version: "2.0.21-r0", License: "MIT", Files: fixture()[2].Files}})
-			lock, err := packages.Resolve(t.Context(), []string{"mosquitto"}, r.options)
-			must(t, err)
-			p.Repository = lock.Packages[0].Repository
-			lock.Packages[0] = p
-			overwrite(t, r.path(broker), file)
-			tree, err := packages.Load(t.Context(), lock, r.options)
-			if tree != nil {
-				t.Error("a tree was returned")
-			}
-			wantFault(t, err, fault.Refused, `package "mosquitto"`, broker, e.says)
+			r, _ := e.refused(t, overHTTP)
 			// What a package calls its files names none in the cache.
-			must(t, filepath.WalkDir(r.options.Cache, func(path string, d fs.DirEntry, err error) error {
-				if err == nil && !d.IsDir() && !kept.MatchString(d.Name()) {
-					t.Errorf("%s was written", path)
-				}
-				return err
-			}))
+			onlyKept(t, r.options.Cache)
 		})
 	}
+}
+
+// refused has the package loaded in the place of the one that is signed, and wants
+// it refused. It returns the repository, and the lock that names the package.
+func (e evil) refused(t *testing.T, over func(testing.TB, []repo.Package) repository) (repository, *packages.Lock) {
+	t.Helper()
+	file, p := e.make(t)
+	r := over(t, []repo.Package{{Name: "mosquitto", Version: "2.0.21-r0", License: "MIT", Files: fixture()[2].Files}})
+	lock, err := packages.Resolve(t.Context(), []string{"mosquitto"}, r.options)
+	must(t, err)
+	p.Repository = lock.Packages[0].Repository
+	lock.Packages[0] = p
+	overwrite(t, r.path(broker), file)
+	tree, err := packages.Load(t.Context(), lock, r.options)
+	if tree != nil {
+		t.Error("a tree was returned")
+	}
+	wantFault(t, err, fault.Refused, `package "mosquitto"`, broker, e.says)
+	return r, lock
 }
 
 // kept is what the cache calls a package, by its checksum, and an index.

@@ -100,23 +100,11 @@ func TestLargePackageIsRefused(t *testing.T) {
 		for name, e := range tests {
 			t.Run(way+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				file, p := e.make(t)
-				r := over(t, []repo.Package{{Name: "mosquitto", Version: "2.0.21-r0", License: "MIT", Files: fixture()[2].Files}})
-				lock, err := packages.Resolve(t.Context(), []string{"mosquitto"}, r.options)
-				must(t, err)
-				p.Repository = lock.Packages[0].Repository
-				lock.Packages[0] = p
-				overwrite(t, r.path(broker), file)
-				tree, err := packages.Load(t.Context(), lock, r.options)
-				if tree != nil {
-					t.Error("a tree was returned")
-				}
-				wantFault(t, err, fault.Refused, `package "mosquitto"`, broker, e.says)
+				r, lock := e.refused(t, over)
 				onlyKept(t, r.options.Cache)
 				noneOpen(t, r.options.Cache)
-				p.Size++
-				lock.Packages[0] = p
-				_, err = packages.Load(t.Context(), lock, r.options)
+				lock.Packages[0].Size++
+				_, err := packages.Load(t.Context(), lock, r.options)
 				wantFault(t, err, fault.Refused, "size is ", "the signed index says")
 				noneOpen(t, r.options.Cache)
 			})
