@@ -96,7 +96,11 @@ func TestDecide(t *testing.T) {
 		}), failover.Nothing},
 		"leaving":                            {with(ready(), primary, func(b *failover.Broker) { b.Status.Leaving = true }), failover.Begin},
 		"crashed, standby begun anew":        {with(with(ready(), primary, down), secondary, func(b *failover.Broker) { b.Status.Run = "s2" }), failover.Drop},
-		"both silent":                        {with(with(ready(), primary, gone), secondary, gone), failover.Drop},
+		"both silent":                        {with(with(ready(), primary, gone), secondary, gone), failover.Nothing},
+		"fenced, standby silent to all":      {with(with(ready(), primary, down), secondary, gone), failover.Nothing},
+		"fenced, standby hung":               {with(with(ready(), primary, down), secondary, func(b *failover.Broker) { b.Status.Healthy = false }), failover.Nothing},
+		"fenced, standby down":               {with(with(ready(), primary, down), secondary, down), failover.Drop},
+		"standby hung":                       {with(ready(), secondary, func(b *failover.Broker) { b.Status.Healthy = false }), failover.Drop},
 		"standby silent to the leader alone": {with(ready(), secondary, func(b *failover.Broker) { b.Heard, b.Votes = now.Add(-2*time.Second), votes(2000, 0, 0) }), failover.Nothing},
 		"standby silent to a leader who has just been cut off": {with(with(ready(), primary, down), secondary, func(b *failover.Broker) {
 			b.Heard, b.Votes = now.Add(-2*time.Second), votes(2000)

@@ -114,12 +114,12 @@ func (o Observation) silent(role string) bool {
 	return against > o.Settings.Replicas/2
 }
 
-// unguarded tells whether most controllers have long heard nothing from the
-// broker's guard.
-func (o Observation) unguarded(role string) bool {
+// unguarded tells whether most controllers have heard nothing from the broker's
+// guard for so long.
+func (o Observation) unguarded(role string, limit time.Duration) bool {
 	against := 0
 	for _, v := range o.Brokers[role].Votes {
-		if v.Guard >= o.Settings.Failover.Probe.Silence() {
+		if v.Guard >= limit {
 			against++
 		}
 	}
@@ -150,26 +150,33 @@ func (o Observation) staying(role string) bool {
 	return o.target(role) && !o.Brokers[role].Status.Leaving
 }
 
-// spoilt says why the standby can't be one any more, if so.
+// spoilt says why the standby can't be one any more, if so. To drop a standby that
+// has its copy still is to give that up: the active broker, where it is down, begins
+// again with what it had saved, and the standby is emptied for it. So the active one
+// must be well, by a fresh word. While it isn't, it takes over or is waited for:
+// that nobody answers may be no more than a machine on which all of them stood
+// still, and a guard that holds its broker for the standby does so for a while only.
+// Where a switch is under way, the active broker was stopped for it, and a standby
+// that stays away for long is given up.
 func (o Observation) spoilt(role string) (string, bool) {
 	b := o.Brokers[role]
 	limit := o.Settings.Failover.Probe.Silence()
+	well := o.serving(o.Record.Active)
+	switching := o.Record.Pending != ""
 	switch {
 	case b.Status == nil || o.Now.Sub(b.Heard) > limit:
-		// That may be the leader's own fault, who was cut off, say. Where the
-		// active broker is down, it would then begin again beside a standby
-		// that has everything, and is emptied for it.
-		return "its guard doesn't answer", o.unguarded(role)
+		// It may be the leader alone who hears nothing.
+		return "its guard doesn't answer", well && o.unguarded(role, limit) || switching && o.unguarded(role, patience*limit)
 	case b.Status.Run == "":
 		return "its broker is down", true
 	case b.Status.Run != o.Record.Run:
 		return "its broker has begun anew", true
-	case b.Status.Leaving && o.Record.Pending == "":
-		return "its pod is told to end", true
+	case b.Status.Leaving && !switching:
+		return "its pod is told to end", well
 	case !b.Status.Healthy:
-		return "its broker doesn't answer", true
-	case time.Duration(b.Status.Unlinked)*time.Millisecond > limit && o.serving(o.Record.Active):
-		return "the bridge is down", true
+		return "its broker doesn't answer", well || switching
+	case time.Duration(b.Status.Unlinked)*time.Millisecond > limit:
+		return "the bridge is down", well
 	}
 	return "", false
 }
