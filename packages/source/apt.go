@@ -255,6 +255,9 @@ func (a apt) source(ctx context.Context, name, version string, log io.Writer) (S
 	if err != nil {
 		return Source{}, err
 	}
+	if epoch, _, ok := strings.Cut(version, ":"); ok {
+		list[0].Epoch = epoch + ":"
+	}
 	return list[0], nil
 }
 
@@ -264,14 +267,14 @@ func (a apt) has(ctx context.Context, s Source, log io.Writer) bool {
 	if err != nil {
 		return false
 	}
-	err = a.run(ctx, dir, log, log, "apt-get", "source", "--dsc-only", "--download-only", "--only-source", s.Name+"="+s.Version)
+	err = a.run(ctx, dir, log, log, "apt-get", "source", "--dsc-only", "--download-only", "--only-source", s.exactly())
 	return errors.Join(err, os.RemoveAll(dir)) == nil
 }
 
 // download fetches a source package's files into dir; apt checks them against
 // the index, and a second look here checks that it is the index of the record.
 func (a apt) download(ctx context.Context, s Source, dir string, log io.Writer) error {
-	if err := a.run(ctx, dir, log, log, "apt-get", "source", "--download-only", "--only-source", s.Name+"="+s.Version); err != nil {
+	if err := a.run(ctx, dir, log, log, "apt-get", "source", "--download-only", "--only-source", s.exactly()); err != nil {
 		return fault.With(fault.Unreachable, fault.Hint(err, "where the mirror has moved on, run: mosqbuild packages build --refresh"))
 	}
 	return s.verify(dir)

@@ -20,6 +20,7 @@ type entry struct {
 	url         string
 	files       []string // patterns of path.Match; a file belongs to the first entry that has it
 	depends     []string // besides what its programs are linked against
+	provides    []string // besides its programs and libraries
 }
 
 // catalog is every package, named and split as Alpine's, so that whoever knows
@@ -56,6 +57,14 @@ var catalog = []entry{
 		description: "Open source MQTT broker", url: "https://mosquitto.org/",
 	},
 	{
+		name: "busybox", step: "busybox", files: []string{"bin/busybox", "etc/busybox-paths.d", "etc/busybox-paths.d/*"},
+		description: "Size optimized toolbox of common UNIX utilities", license: "GPL-2.0-only", url: "https://busybox.net/",
+	},
+	{
+		name: "busybox-binsh", step: "busybox", files: []string{"bin/sh"}, depends: []string{"busybox"}, provides: []string{"/bin/sh"},
+		description: "busybox ash /bin/sh", license: "GPL-2.0-only", url: "https://busybox.net/",
+	},
+	{
 		name: "ca-certificates-bundle", step: "ca-certificates", files: []string{"etc/ssl/*", "etc/ssl/certs/*"},
 		description: "Pre generated bundle of Mozilla certificates", license: "MPL-2.0",
 		url: "https://tracker.debian.org/pkg/ca-certificates",
@@ -80,7 +89,7 @@ func assemble(catalog []entry, folders, versions map[string]string) ([]repo.Pack
 	for _, e := range catalog {
 		p := repo.Package{
 			Name: e.name, Version: versions[e.step], Description: e.description, License: e.license,
-			Origin: e.step, URL: e.url, Maintainer: maintainer, Depends: slices.Clone(e.depends),
+			Origin: e.step, URL: e.url, Maintainer: maintainer, Depends: slices.Clone(e.depends), Provides: slices.Clone(e.provides),
 		}
 		p.Files, trees[e.step] = e.take(trees[e.step])
 		if len(p.Files) == 0 {

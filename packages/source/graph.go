@@ -9,7 +9,7 @@ import (
 )
 
 // sourceNames are the Debian source packages of a build.
-var sourceNames = []string{"musl", "openssl", "cjson", "mosquitto", "ca-certificates"}
+var sourceNames = []string{"musl", "openssl", "cjson", "mosquitto", "busybox", "ca-certificates"}
 
 // compiled are the steps that compile, each made of the source package of its
 // name, after those that it needs.
@@ -21,6 +21,7 @@ var compiled = []struct {
 	{"openssl", []string{"musl"}},
 	{"cjson", []string{"musl"}},
 	{"mosquitto", []string{"musl", "openssl", "cjson"}},
+	{"busybox", []string{"musl"}},
 }
 
 // format is a part of every key. Raise it when the Go code of this package or

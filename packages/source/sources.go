@@ -21,7 +21,8 @@ import (
 // Source is a Debian source package, as the suite's signed index has it.
 type Source struct {
 	Name    string       `json:"name"`
-	Version string       `json:"version"` // Debian's, without an epoch
+	Epoch   string       `json:"epoch,omitempty"` // of Debian's version, with its colon, or ""
+	Version string       `json:"version"`         // the rest of it, as it stands in file names
 	Files   []SourceFile `json:"files"`
 	// Missing is a newer version that the index announces and the mirror
 	// doesn't have, or "".
@@ -34,6 +35,9 @@ type SourceFile struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"` // hex
 }
+
+// exactly names the package in this version, as apt takes it.
+func (s Source) exactly() string { return s.Name + "=" + s.Epoch + s.Version }
 
 // dsc returns the name of the file that describes the package.
 func (s Source) dsc() string {
