@@ -17,7 +17,7 @@ type machine struct {
 	triplet string // GNU's, by which Debian names its compilers
 	debs    string // Debian's, with dashes, as in package names
 	linux   string // Debian's, as in the package of the kernel's headers
-	flags   string // of a cross compiler, each after a space
+	flags   string // of its compiler, each after a space
 }
 
 var machines = []machine{
@@ -40,6 +40,9 @@ func machineFor(arch string) (machine, error) {
 
 // foreign reports whether it takes a cross compiler to build for m.
 func (m machine) foreign() bool { return m.goName != runtime.GOARCH }
+
+// wrapped reports whether recipes call m's tools by way of scripts.
+func (m machine) wrapped() bool { return m.foreign() || m.flags != "" }
 
 // crossTools are what recipes call that differs between architectures.
 var crossTools = []string{"gcc", "ar", "as", "ld", "nm", "objcopy", "ranlib", "strip"}
@@ -66,8 +69,11 @@ func (m machine) tools() []tool {
 // compiler's aren't at.
 func (m machine) wrapper(dir, tool string) string {
 	flags := ""
+	if tool == "gcc" && m.foreign() {
+		flags = fmt.Sprintf(" -idirafter %q", filepath.Join(dir, "include"))
+	}
 	if tool == "gcc" {
-		flags = fmt.Sprintf(" -idirafter %q%s", filepath.Join(dir, "include"), m.flags)
+		flags += m.flags
 	}
 	return fmt.Sprintf("#!/bin/sh\nexec %s-%s%s \"$@\"\n", m.triplet, tool, flags)
 }
@@ -82,6 +88,9 @@ func (m machine) equip(dir string) error {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(m.wrapper(dir, name)), 0o755); err != nil {
 			return err
 		}
+	}
+	if !m.foreign() {
+		return nil // the machine's own headers are where recipes look
 	}
 	for _, name := range []string{"linux", "asm", "asm-generic"} {
 		if err := os.Symlink(filepath.Join(m.headers(), name), filepath.Join(dir, "include", name)); err != nil {
@@ -112,7 +121,7 @@ func (m machine) toolchain(ctx context.Context) (string, error) {
 		}
 		out.Write(version)
 	}
-	if m.foreign() {
+	if m.wrapped() {
 		out.WriteString(m.wrapper("", "gcc"))
 	}
 	return out.String(), nil

@@ -90,7 +90,7 @@ func (r recipe) script(ctx context.Context, work string, log *os.File) error {
 	}
 	// The modes of what is installed must not hang on the user's umask.
 	c := command(ctx, work, log, "sh", "-euc", `umask 022; . "$0"`, filepath.Join(dir, r.step.name+".sh"))
-	if r.machine.foreign() {
+	if r.machine.wrapped() {
 		cross := filepath.Join(work, "cross")
 		if err := r.machine.equip(cross); err != nil {
 			return err
