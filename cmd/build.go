@@ -31,6 +31,7 @@ type buildOptions struct {
 	UpdateLock   bool
 	Only         []string // packages of the lock to renew; none is all
 	Compression  string   // of layers; "" is gzip
+	Shell        bool
 }
 
 func (o *buildOptions) flags(c *cobra.Command) {
@@ -56,7 +57,20 @@ func (o *buildOptions) from(c *cobra.Command) {
 	c.Flags().StringArrayVar(&o.Repositories, "repository", nil, "apk repository, `URL or folder`, instead of the configured ones (repeatable)")
 	c.Flags().StringArrayVar(&o.Keys, "repository-key", nil, "public key `file` to trust besides Alpine's (repeatable)")
 	c.Flags().BoolVar(&o.Local, "local", false, "use the packages of \"mosqbuild packages build\"")
+	c.Flags().BoolVar(&o.Shell, "shell", false, "add a shell and the tools that go with it, of busybox")
 	c.MarkFlagsMutuallyExclusive("local", "repository")
+}
+
+// shellPackages are what --shell asks for besides: as a package named in the
+// configuration, each is among those that a lock must have.
+var shellPackages = []string{"busybox", "busybox-binsh"}
+
+// packages are those that the image is asked to have.
+func (o *buildOptions) packages(cfg config.Config) []string {
+	if !o.Shell {
+		return cfg.Image.Packages
+	}
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(cfg.Image.Packages, shellPackages))))
 }
 
 // Values of --defaults.

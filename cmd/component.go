@@ -34,7 +34,7 @@ func (o *component) flags(c *cobra.Command) {
 }
 
 // brokersOnly are flags that say how the broker's image is made.
-var brokersOnly = []string{"repository", "repository-key", "local", "defaults", "update-lock"}
+var brokersOnly = []string{"repository", "repository-key", "local", "shell", "defaults", "update-lock"}
 
 // check reports flags that don't go together.
 func (o component) check(c *cobra.Command) error {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -10,11 +11,16 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
 
+// imageBuildOptions are the flags of "image build".
+type imageBuildOptions struct {
+	build  buildOptions
+	which  component
+	by     engine
+	output string
+}
+
 func newImageBuild(a *app) *cobra.Command {
-	var o buildOptions
-	var which component
-	var by engine
-	var output string
+	var o imageBuildOptions
 	c := &cobra.Command{
 		Use:   "build [--update-lock [PACKAGE...]]",
 		Short: "Assemble the image from apk packages",
@@ -31,6 +37,9 @@ an index. What the repositories have can be built anywhere, since nothing is run
 
 -o FORMAT[:PATH] also writes it elsewhere: oci:DIR, oci-archive:FILE,
 docker-archive:FILE, or podman, which loads it.
+
+--shell adds busybox, for "oc exec" and "oc cp". Without it no shell is there but
+one that a package depends on, as Alpine's own mosquitto does on /bin/sh.
 
 --compression zstd makes layers that unpack several times as fast; podman 4,
 containerd 1.5 and CRI-O read them, Docker from version 23 on. A docker-archive
@@ -55,51 +64,60 @@ and its folder is the build context, without the state folder. Where none of it
 can be had from a registry, --base names an alpine-minirootfs-*.tar.gz.`,
 		Example: `  mosqbuild image build
   mosqbuild image build --local -o podman
+  mosqbuild image build --shell
   mosqbuild image build --update-lock mosquitto
   mosqbuild image build --platform linux/amd64,linux/arm64 -o oci-archive:mosquitto.tar
   mosqbuild image build --component agent
   mosqbuild image build --compression zstd -o oci-archive:mosquitto.tar
   mosqbuild image build --engine buildah --file Containerfile
   mosqbuild image build --repository ./repo --repository-key repo.rsa.pub -o oci-archive:mosquitto.tar`,
-		Args: o.args,
+		Args: o.build.args,
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Only = args
-			to, err := image.ParseOutput(output)
-			if output != "" && err != nil {
-				return fault.With(fault.Usage, err)
-			}
-			if err := errors.Join(which.check(c), by.check(c, which), a.checkOutput(to, o)); err != nil {
+			o.build.Only = args
+			if err := errors.Join(o.which.check(c), o.by.check(c, o.which)); err != nil {
 				return err
 			}
-			build := func() (built, error) { return a.image(c.Context(), which, o, false) }
-			if by.Name == engineBuildah {
-				build = func() (built, error) { return a.buildah(c.Context(), by, o) }
-			}
-			img, err := build()
-			if err != nil {
-				return err
-			}
-			if output != "" {
-				if to.Format == image.FormatDockerArchive && o.Compression == image.Zstd {
-					a.progress("a docker-archive holds no zstd: its layers are packed with gzip")
-				}
-				if err := image.Write(c.Context(), img.Image, to, img.Name); err != nil {
-					return err
-				}
-			}
-			digest, err := img.Image.Digest()
-			if err == nil {
-				_, err = fmt.Fprintln(a.Out, digest)
-			}
-			return err
+			return a.imageBuild(c.Context(), o)
 		},
 	}
-	o.flags(c)
-	o.platforms(c)
-	o.compress(c)
-	which.flags(c)
-	c.Flags().BoolVar(&o.UpdateLock, "update-lock", false, "write the lock anew, for the packages named alone where some are")
-	by.flags(c)
-	c.Flags().StringVarP(&output, "output", "o", "", "also write the image to `FORMAT[:PATH]`")
+	o.build.flags(c)
+	o.build.platforms(c)
+	o.build.compress(c)
+	o.which.flags(c)
+	c.Flags().BoolVar(&o.build.UpdateLock, "update-lock", false, "write the lock anew, for the packages named alone where some are")
+	o.by.flags(c)
+	c.Flags().StringVarP(&o.output, "output", "o", "", "also write the image to `FORMAT[:PATH]`")
 	return c
+}
+
+func (a *app) imageBuild(ctx context.Context, o imageBuildOptions) error {
+	to, err := image.ParseOutput(o.output)
+	if o.output != "" && err != nil {
+		return fault.With(fault.Usage, err)
+	}
+	if err := a.checkOutput(to, o.build); err != nil {
+		return err
+	}
+	var img built
+	if o.by.Name == engineBuildah {
+		img, err = a.buildah(ctx, o.by, o.build)
+	} else {
+		img, err = a.image(ctx, o.which, o.build, false)
+	}
+	if err != nil {
+		return err
+	}
+	if o.output != "" {
+		if to.Format == image.FormatDockerArchive && o.build.Compression == image.Zstd {
+			a.progress("a docker-archive holds no zstd: its layers are packed with gzip")
+		}
+		if err := image.Write(ctx, img.Image, to, img.Name); err != nil {
+			return err
+		}
+	}
+	digest, err := img.Image.Digest()
+	if err == nil {
+		_, err = fmt.Fprintln(a.Out, digest)
+	}
+	return err
 }

@@ -51,15 +51,15 @@ func (a *app) resolve(ctx context.Context, cfg config.Config, from packages.Opti
 	if locks != nil {
 		a.progress("using the lock %s", a.lockFile())
 	} else {
-		a.progress("resolving %d packages", len(cfg.Image.Packages))
+		a.progress("resolving %d packages", len(o.packages(cfg)))
 	}
 	return each(ctx, archs, func(ctx context.Context, _ int, arch string) (*packages.Lock, error) {
 		from := from
 		from.Arch = arch
 		if locks != nil {
-			return locks.Find(arch).Confirm(ctx, cfg.Image.Packages, from)
+			return locks.Find(arch).Confirm(ctx, o.packages(cfg), from)
 		}
-		return packages.Resolve(ctx, cfg.Image.Packages, from)
+		return packages.Resolve(ctx, o.packages(cfg), from)
 	})
 }
 
@@ -70,11 +70,11 @@ func (a *app) relock(ctx context.Context, cfg config.Config, from packages.Optio
 	if err != nil {
 		return nil, err
 	}
-	a.progress("locking %d packages and what they depend on", len(cfg.Image.Packages))
+	a.progress("locking %d packages and what they depend on", len(o.packages(cfg)))
 	renewed, err := each(ctx, anew, func(ctx context.Context, _ int, arch string) (*packages.Lock, error) {
 		from := from
 		from.Arch = arch
-		l, err := locks.Find(arch).Renew(ctx, cfg.Image.Packages, o.Only, from)
+		l, err := locks.Find(arch).Renew(ctx, o.packages(cfg), o.Only, from)
 		if err != nil {
 			return nil, err
 		}
@@ -165,9 +165,9 @@ func (a *app) closures(ctx context.Context, o buildOptions) (packages.Locks, pac
 		from := from
 		from.Arch = arch
 		if locks == nil {
-			return packages.Resolve(ctx, cfg.Image.Packages, from)
+			return packages.Resolve(ctx, o.packages(cfg), from)
 		}
-		return locks.Find(arch).Confirm(ctx, cfg.Image.Packages, from)
+		return locks.Find(arch).Confirm(ctx, o.packages(cfg), from)
 	})
 	return found, from, err
 }

@@ -25,7 +25,7 @@ import (
 // cacheFormat is part of every cache key. Raise it when the same lock would
 // give other bytes: a change to writeTar, or a compressor that packs otherwise
 // (TestCompressorIsPinned notices).
-const cacheFormat = 1
+const cacheFormat = 2
 
 // cacheKeep is how many packages layers stay in the cache.
 const cacheKeep = 12

@@ -43,6 +43,9 @@ func Load(ctx context.Context, l *Lock, o Options) (*Tree, error) {
 			return nil, err
 		}
 	}
+	if err := out.addApplets(l.World); err != nil {
+		return nil, err
+	}
 	if err := out.addDatabase(l, apkArch(l.Arch), all); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -41,9 +42,9 @@ func newKey() (*repo.Key, error) {
 	return repo.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
-// packages are those that mosqbuild asks for by default, and what the broker
-// depends on, with the broker as of a release. Each architecture has other
-// programs.
+// packages are those that mosqbuild asks for by default or for a shell, and what
+// the broker depends on, with the broker as of a release. Each architecture has
+// other programs.
 func packages(release int, arch string) []repo.Package {
 	broker := fmt.Sprintf("2.0.%d-r0", 20+release)
 	one := func(name, version, file string, depends ...string) repo.Package {
@@ -57,7 +58,12 @@ func packages(release int, arch string) []repo.Package {
 			Files: []repo.File{{Path: file, Mode: 0o755, Data: data}},
 		}
 	}
+	busybox := one("busybox", "1.37.0-r0", "bin/busybox", "musl")
+	busybox.Files = append(busybox.Files, repo.File{Path: "etc/busybox-paths.d/busybox", Mode: 0o644, Data: []byte("bin/cat\nbin/ls\nusr/bin/less\n")})
+	shell := one("busybox-binsh", "1.37.0-r0", "bin/sh", "busybox")
+	shell.Files = []repo.File{{Path: "bin/sh", Mode: fs.ModeSymlink | 0o777, Link: "/bin/busybox"}}
 	return []repo.Package{
+		busybox, shell,
 		one("musl", "1.2.5-r0", "lib/ld-musl-x86_64.so.1"),
 		one("mosquitto-libs", broker, "usr/lib/libmosquitto.so.1", "musl"),
 		one("mosquitto", broker, "usr/sbin/mosquitto", "mosquitto-libs"),

@@ -117,29 +117,37 @@ func opened(t *testing.T, dir string) (image.Image, map[string]string, string) {
 // may but what files leaves out.
 func TestBothEnginesMakeTheSameImage(t *testing.T) {
 	base := need.File(t, "ALPINE_MINIROOTFS", "an alpine-minirootfs-*.tar.gz, whose apk the Containerfile takes")
-	bin, dir, env := withBuildah(t)
-	run(t, dir, bin, "image", "build", "--local")
-	_, native, config := opened(t, dir)
-	r := try(t, dir, env, bin, "image", "build", "--local", "--engine", "buildah", "--base", base)
-	if r.code != 0 {
-		t.Fatal(r.err)
-	}
-	img, theirs, theirConfig := opened(t, dir)
-	for _, name := range slices.Sorted(maps.Keys(native)) {
-		if theirs[name] != native[name] {
-			t.Errorf("%s:\n native  %s\n buildah %s", name, native[name], theirs[name])
-		}
-	}
-	for name := range theirs {
-		if native[name] == "" {
-			t.Errorf("only buildah's has %s", name)
-		}
-	}
-	if len(native) < 20 || config != theirConfig {
-		t.Errorf("%d files; config:\n native  %s\n buildah %s", len(native), config, theirConfig)
-	}
-	if has, err := image.HasDefaults(img); err != nil || !has {
-		t.Errorf("no layer is marked as that of test credentials: %v", err)
+	for name, args := range map[string][]string{"bare": nil, "shell": {"--shell"}} {
+		t.Run(name, func(t *testing.T) {
+			bin, dir, env := withBuildah(t)
+			build := append([]string{"image", "build", "--local"}, args...)
+			run(t, dir, bin, build...)
+			_, native, config := opened(t, dir)
+			r := try(t, dir, env, bin, append(build, "--engine", "buildah", "--base", base)...)
+			if r.code != 0 {
+				t.Fatal(r.err)
+			}
+			img, theirs, theirConfig := opened(t, dir)
+			for _, name := range slices.Sorted(maps.Keys(native)) {
+				if theirs[name] != native[name] {
+					t.Errorf("%s:\n native  %s\n buildah %s", name, native[name], theirs[name])
+				}
+			}
+			for name := range theirs {
+				if native[name] == "" {
+					t.Errorf("only buildah's has %s", name)
+				}
+			}
+			if len(native) < 20 || config != theirConfig {
+				t.Errorf("%d files; config:\n native  %s\n buildah %s", len(native), config, theirConfig)
+			}
+			if _, shell := native["/bin/sh"]; shell != (args != nil) {
+				t.Errorf("with %q, has a shell: %v", args, shell)
+			}
+			if has, err := image.HasDefaults(img); err != nil || !has {
+				t.Errorf("no layer is marked as that of test credentials: %v", err)
+			}
+		})
 	}
 }
 

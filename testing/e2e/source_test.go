@@ -80,6 +80,9 @@ func TestBrokerOfAnotherArchitecture(t *testing.T) {
 	need.Program(t, "qemu-aarch64", "tar")
 	root, dir := laid(t, "aarch64", "--arch", "arm64"), t.TempDir()
 	passed(t, dir, serve(t, dir, root, config.Default(), "qemu-aarch64", "-L", root)...)
+	if got := run(t, dir, "qemu-aarch64", "-L", root, filepath.Join(root, "bin/busybox"), "sh", "-c", "echo $((6 * 7))"); got != "42" {
+		t.Errorf("its shell says %q", got)
+	}
 }
 
 // TestBrokerOfSeries21 has the rendered configuration of each profile run by a
