@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mosqbuild/mosqbuild/image"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 const cosignModule = "github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"
@@ -19,29 +20,9 @@ type cosign struct {
 	program, home string
 }
 
-// newCosign finds cosign in the PATH or in the user's cache, where it is built
-// if MOSQBUILD_TEST_COSIGN is 1: that takes many minutes, and the network.
 func newCosign(t *testing.T) cosign {
 	t.Helper()
-	program, err := exec.LookPath("cosign")
-	if err != nil {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir := filepath.Join(cache, "mosqbuild", "peers", strings.ReplaceAll(cosignModule, "/", "_"))
-		program = filepath.Join(dir, "cosign")
-		if _, err := os.Stat(program); err != nil {
-			if os.Getenv("MOSQBUILD_TEST_COSIGN") != "1" {
-				t.Skipf("skipped: no cosign in the PATH, nor at %s; MOSQBUILD_TEST_COSIGN=1 builds it there, in many minutes", program)
-			}
-			install := exec.CommandContext(t.Context(), "go", "install", "-trimpath", cosignModule)
-			install.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+dir, "GOFLAGS=")
-			if out, err := install.CombinedOutput(); err != nil {
-				t.Fatalf("installing %s: %v\n%s", cosignModule, err, out)
-			}
-		}
-	}
+	program := need.Peer(t, cosignModule, need.SlowPeers)
 	c := cosign{program, t.TempDir()}
 	if out, err := c.run(t, "generate-key-pair"); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -21,6 +21,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/openshift"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // values are what a deployment of the golden files was rendered with.
@@ -231,7 +232,7 @@ func TestKustomizeRefusesAForeignFolder(t *testing.T) {
 // kustomize itself builds the base to the objects of the stream, and each
 // overlay to the same in a namespace.
 func TestKustomizeBuild(t *testing.T) {
-	program := peer(t, "sigs.k8s.io/kustomize/kustomize/v5@v5.8.1")
+	program := need.Peer(t, "sigs.k8s.io/kustomize/kustomize/v5@v5.8.1", need.Peers)
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		dir := t.TempDir()
 		kustomize(t, dir, cfg)

@@ -3,47 +3,13 @@ package openshift_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"os/exec"
-	"path"
-	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/openshift"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
-
-var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
-
-// peer returns another tool's program, built once into the user's cache from
-// its module: PACKAGE@VERSION.
-func peer(t *testing.T, module string) string {
-	t.Helper()
-	if os.Getenv("MOSQBUILD_TEST_PEERS") != "1" {
-		t.Skip("MOSQBUILD_TEST_PEERS is not 1: it takes a minute to build, and the network")
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, "mosqbuild", "peers", strings.ReplaceAll(module, "/", "_"))
-	name, _, _ := strings.Cut(module, "@")
-	if majorVersion.MatchString(path.Base(name)) {
-		name = path.Dir(name)
-	}
-	program := filepath.Join(dir, path.Base(name))
-	if _, err := os.Stat(program); err == nil {
-		return program
-	}
-	install := exec.CommandContext(t.Context(), "go", "install", module)
-	install.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=")
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("installing %s: %v\n%s", module, err, out)
-	}
-	return program
-}
 
 // unscored are the checks of kube-score that this project answers otherwise.
 var unscored = map[string]string{
@@ -53,7 +19,7 @@ var unscored = map[string]string{
 
 // kube-score finds nothing critical.
 func TestKubeScore(t *testing.T) {
-	program := peer(t, "github.com/zegl/kube-score/cmd/kube-score@v1.20.0")
+	program := need.Peer(t, "github.com/zegl/kube-score/cmd/kube-score@v1.20.0", need.Peers)
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		var stream, stderr bytes.Buffer
 		if err := openshift.WriteYAML(&stream, objects(t, cfg)); err != nil {

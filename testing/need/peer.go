@@ -1,0 +1,48 @@
+package need
+
+import (
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Variables that let Peer build what isn't in the cache yet.
+const (
+	Peers     = "MOSQBUILD_TEST_PEERS"      // each a minute or two
+	SlowPeers = "MOSQBUILD_TEST_SLOW_PEERS" // each many minutes: cosign, syft
+)
+
+var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
+
+// Peer returns another tool's program, built once into the user's cache from its
+// module, PACKAGE@VERSION. Where it isn't there, and the variable isn't 1, t is
+// skipped, even in CI.
+func Peer(t testing.TB, module, variable string) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(cache, "mosqbuild", "peers", strings.ReplaceAll(module, "/", "_"))
+	name, _, _ := strings.Cut(module, "@")
+	if majorVersion.MatchString(path.Base(name)) {
+		name = path.Dir(name)
+	}
+	program := filepath.Join(dir, path.Base(name))
+	if _, err := os.Stat(program); err == nil {
+		return program
+	}
+	if os.Getenv(variable) != "1" {
+		t.Skipf("skipped: %s isn't at %s; %s=1 builds it there, which takes minutes and the network", module, program, variable)
+	}
+	install := exec.CommandContext(t.Context(), "go", "install", "-trimpath", module)
+	install.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+dir, "GOFLAGS=")
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("installing %s: %v\n%s", module, err, out)
+	}
+	return program
+}
