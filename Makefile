@@ -55,6 +55,7 @@ cluster-down: ## take it down, and whatever was left of others
 test-cluster: bin/mosqbuild bin/mosqagent ## what is rendered, on a real cluster
 	@testing/install.sh $(BUILD_DEBS) $(CLUSTER_DEBS)
 	@bin/mosqbuild packages build >/dev/null
+	@bin/mosqbuild packages build --mosquitto 2.1 >/dev/null
 	@[ -z "$$CI" ] || export MOSQBUILD_REQUIRE=1; MOSQBUILD_CLUSTER=1 go test -count=1 -timeout 30m -v ./testing/cluster/...
 
 chaos: bin/mosqbuild bin/mosqagent ## every fault on a real cluster, timed; CHAOS=short is five minutes of it, CHAOS=2h more

@@ -27,11 +27,19 @@ const agentImage = "localhost/mosquitto-agent:test"
 // rangeBegin is a uid such as OpenShift gives a namespace.
 const rangeBegin = 1000660000
 
-// loaded gives the cluster the images, the broker's from packages built from
-// source.
-var loaded struct {
+// loaded gives the cluster the images of each series, the broker's from packages
+// built from source.
+var loaded = map[string]*struct {
 	once sync.Once
 	err  error
+}{"2.0": {}, "2.1": {}}
+
+// image is the broker's of the profile's series.
+func (p profile) image() string {
+	if p.series == "2.0" {
+		return image
+	}
+	return image + "-" + p.series
 }
 
 // broker is one deployment in a namespace of its own, or, with a role, one
@@ -54,11 +62,12 @@ func deploy(t *testing.T, p profile) broker {
 	archive, agent := filepath.Join(b.dir, "image.tar"), filepath.Join(b.dir, "agent.tar")
 	mosqbuild(t, b.dir, "image", "build", "--quiet", "--local", "-o", "docker-archive:"+archive)
 	mosqbuild(t, b.dir, "image", "build", "--quiet", "--component", "agent", "-o", "docker-archive:"+agent)
-	loaded.once.Do(func() {
-		loaded.err = errors.Join(b.Load(t.Context(), archive, image), b.Load(t.Context(), agent, agentImage))
+	images := loaded[p.series]
+	images.once.Do(func() {
+		images.err = errors.Join(b.Load(t.Context(), archive, p.image()), b.Load(t.Context(), agent, agentImage))
 	})
-	if loaded.err != nil {
-		t.Fatal(loaded.err)
+	if images.err != nil {
+		t.Fatal(images.err)
 	}
 	if err := b.Namespace(t.Context(), b.namespace, p.uid); err != nil {
 		t.Fatal(err)
@@ -74,7 +83,7 @@ func deploy(t *testing.T, p profile) broker {
 			b.explain(t)
 		}
 	})
-	objects := mosqbuild(t, b.dir, "render", "--image", image, "--agent-image", agentImage)
+	objects := mosqbuild(t, b.dir, "render", "--image", p.image(), "--agent-image", agentImage)
 	if _, err := b.Apply(t.Context(), objects); err != nil {
 		t.Fatal(err)
 	}

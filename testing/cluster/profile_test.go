@@ -18,6 +18,7 @@ import (
 // the restricted Pod Security profile.
 type profile struct {
 	name    string
+	series  string // of Mosquitto
 	config  string
 	uid     int    // of the namespace, as OpenShift gives it; 0 elsewhere
 	split   bool   // the listener with TLS has a Service of its own
@@ -65,19 +66,42 @@ var profiles = []profile{
 
 func TestProfiles(t *testing.T) {
 	rig(t)
-	for _, p := range profiles {
-		t.Run(p.name, func(t *testing.T) {
-			t.Parallel() // most of the time goes by in waiting
-			b := deploy(t, p)
-			b.rolledOut(t)
-			for _, test := range append(p.tests, discreet) {
-				test(t, b)
-				if t.Failed() {
-					return
-				}
+	for _, series := range []string{"2.0", "2.1"} {
+		t.Run(series, func(t *testing.T) {
+			for _, p := range profiles {
+				t.Run(p.name, func(t *testing.T) {
+					t.Parallel() // most of the time goes by in waiting
+					b := deploy(t, p.of(series))
+					b.rolledOut(t)
+					for _, test := range append(p.tests, discreet, ofSeries) {
+						test(t, b)
+						if t.Failed() {
+							return
+						}
+					}
+					kubectl(t, b.Cluster, "delete", "namespace", b.namespace, "--wait=false")
+				})
 			}
-			kubectl(t, b.Cluster, "delete", "namespace", p.name, "--wait=false")
 		})
+	}
+}
+
+// of is the profile with a broker of that series, beside those of others.
+func (p profile) of(series string) profile {
+	p.series = series
+	if series != "2.0" {
+		p.name += "-" + strings.ReplaceAll(series, ".", "")
+		p.config = fmt.Sprintf("mosquitto: %q\n%s", series, p.config)
+		p.address = strings.Replace(p.address, ".77.", ".78.", 1)
+	}
+	return p
+}
+
+// The broker is of the series that the configuration names.
+func ofSeries(t *testing.T, b broker) {
+	want := "mosquitto version " + b.series + "."
+	if got := run(t, b.client(t, "mosquitto_sub", "mosquitto", "1883", "-t", "$SYS/broker/version", "-C", "1", "-W", "5")); !strings.HasPrefix(got, want) {
+		t.Errorf("it says that it is %q, want %q", got, want)
 	}
 }
 
