@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -90,6 +91,30 @@ func TestPushToDockerRegistry(t *testing.T) {
 	mosqbuild(t, s.dir, "image", "push", "--authfile", s.auth, "--cert-dir", s.cert, ref)
 	if after := len(uploads.FindAllString(read(t, s.log), -1)); after != before {
 		t.Errorf("the second push made %d upload requests", after-before)
+	}
+}
+
+// Of an index, podman takes the image for its machine, or the one asked for.
+func TestPodmanPullsOfAnIndex(t *testing.T) {
+	for _, arch := range []string{"amd64", "arm64"} {
+		if r := try(t, "", nil, program, "packages", "path", "--arch", arch); r.code != 0 {
+			need.Unmet(t, "there are no such packages; run: mosqbuild packages build --arch %s", arch)
+		}
+	}
+	s := newSite(t, "localhost")
+	ref, both := s.host+"/mosquitto:1", []string{"--platform", "linux/amd64,linux/arm64"}
+	index := mosqbuild(t, s.dir, append([]string{"image", "build", "--local"}, both...)...)
+	mosqbuild(t, s.dir, append([]string{"image", "push", "--authfile", s.auth, "--cert-dir", s.cert, ref}, both...)...)
+	podman := podmantest.New(t)
+	for _, asked := range []string{"", "amd64", "arm64"} {
+		arch, args := runtime.GOARCH, []string{"pull", "-q", "--authfile", s.auth, "--cert-dir", s.cert, ref}
+		if asked != "" {
+			arch, args = asked, append(args, "--platform", "linux/"+asked)
+		}
+		podman.Podman(t, args...)
+		if got := podman.Podman(t, "image", "inspect", "--format", "{{.Architecture}} {{.RepoDigests}}", ref); !strings.HasPrefix(got, arch+" ") || !strings.Contains(got, index) {
+			t.Errorf("asked for %q, podman has %s, want %s of %s", asked, got, arch, index)
+		}
 	}
 }
 
