@@ -108,7 +108,7 @@ func guarded(t *testing.T, b broker) {
 	if want := fmt.Sprintf(" %d %d", config.ClientPort(0, r.Slot), config.ClientPort(1, r.Slot)); !strings.HasSuffix(before, want) {
 		t.Errorf("the Service leads to %s, want %s", before, want)
 	}
-	if _, err := b.Apply(t.Context(), mosqbuild(t, b.dir, "render", "--image", image, "--agent-image", agentImage)); err != nil {
+	if _, err := b.Apply(t.Context(), mosqbuild(t, b.dir, "render", "--image", b.image(), "--agent-image", agentImage)); err != nil {
 		t.Fatal(err)
 	}
 	if now := leads(); now != before {
