@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,9 +65,11 @@ var profiles = []profile{
 	},
 }
 
+// TestProfiles deploys each with Mosquitto 2.0, or the series that
+// MOSQBUILD_CLUSTER_SERIES names.
 func TestProfiles(t *testing.T) {
 	rig(t)
-	for _, series := range []string{"2.0", "2.1"} {
+	for series := range strings.FieldsSeq(cmp.Or(os.Getenv("MOSQBUILD_CLUSTER_SERIES"), "2.0")) {
 		t.Run(series, func(t *testing.T) {
 			for _, p := range profiles {
 				t.Run(p.name, func(t *testing.T) {
