@@ -30,8 +30,9 @@ options="
 cd source
 # Debian's version string has the revision; the date would be another every time.
 export KCONFIG_NOTIMESTAMP=1
-# The machine's own compiler makes the programs that make busybox.
-set -- HOSTCC=/usr/bin/gcc CC=musl-gcc SKIP_STRIP=y
+# The machine's own compiler, with its own assembler, makes the programs that make
+# busybox.
+set -- HOSTCC='env PATH=/usr/bin:/bin gcc' CC=musl-gcc SKIP_STRIP=y
 make "$@" allnoconfig
 for name in $options; do
 	sed -i "s/^# CONFIG_$name is not set\$/CONFIG_$name=y/" .config
