@@ -102,9 +102,9 @@ func TestPodmanPullsOfAnIndex(t *testing.T) {
 		}
 	}
 	s := newSite(t, "localhost")
-	ref, both := s.host+"/mosquitto:1", []string{"--platform", "linux/amd64,linux/arm64"}
-	index := mosqbuild(t, s.dir, append([]string{"image", "build", "--local"}, both...)...)
-	mosqbuild(t, s.dir, append([]string{"image", "push", "--authfile", s.auth, "--cert-dir", s.cert, ref}, both...)...)
+	ref := s.host + "/mosquitto:1"
+	index := mosqbuild(t, s.dir, "image", "build", "--local", "--platform", "linux/amd64,linux/arm64")
+	mosqbuild(t, s.dir, "image", "push", "--authfile", s.auth, "--cert-dir", s.cert, ref)
 	podman := podmantest.New(t)
 	for _, asked := range []string{"", "amd64", "arm64"} {
 		arch, args := runtime.GOARCH, []string{"pull", "-q", "--authfile", s.auth, "--cert-dir", s.cert, ref}

@@ -30,11 +30,11 @@ func TestShell(t *testing.T) {
 	for script, want := range map[string]string{
 		"id -u; ls /mosquitto/config":                           "1000680000\nacl\nmosquitto.conf",
 		"tar c -C /mosquitto config | tar t | sort | head -n 1": "config/",
-		"grep -c ^listener /mosquitto/config/mosquitto.conf":    "3",
+		"grep -c ^listener /mosquitto/config/mosquitto.conf":    "2",
 		"echo x >/etc/x || echo refused":                        "refused",
 		// Each name that busybox goes by is one that the shell finds.
 		"for a in $(busybox --list); do command -v $a >/dev/null || echo $a; done": "",
-		"find / -xdev -perm -4000": "",
+		"find /bin /sbin /usr /lib -perm -4000":                                    "",
 	} {
 		r := inside("localhost/mosquitto:latest", "-c", script)
 		if r.code != 0 || strings.TrimSpace(r.out) != want {
