@@ -52,10 +52,10 @@ func TestKeysFollowTheirInputs(t *testing.T) {
 	}{
 		"nothing":       {b, "", "key", ""},
 		"a library":     {b, "openssl", "key", "mosquitto openssl repository source openssl"},
-		"the C library": {b, "musl", "key", "cjson mosquitto musl openssl repository source musl"},
+		"the C library": {b, "musl", "key", "busybox cjson mosquitto musl openssl repository source musl"},
 		"certificates":  {b, "ca-certificates", "key", "ca-certificates repository source ca-certificates"},
-		"the compiler":  {compiler, "", "key", "cjson mosquitto musl openssl repository"},
-		"architecture":  {other, "", "key", "cjson mosquitto musl openssl repository"},
+		"the compiler":  {compiler, "", "key", "busybox cjson mosquitto musl openssl repository"},
+		"architecture":  {other, "", "key", "busybox cjson mosquitto musl openssl repository"},
 		"Mosquitto":     {newer, "", "key", "mosquitto repository"},
 		"the key":       {b, "", "other", "repository"},
 	} {
