@@ -1,6 +1,7 @@
 package kube_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -180,6 +181,36 @@ func TestReleaseWaits(t *testing.T) {
 	}
 	if early.Load() {
 		t.Error("the Lease was given up while OnLead was at work")
+	}
+	if got, err := holder(t, client, "mqtt-failover"); err != nil || got != "" {
+		t.Errorf("the Lease has the holder %q, %v", got, err)
+	}
+}
+
+// TestReleaseAfterRenewal: a renewal that was given up, and is written between
+// the reading of the Lease and its release, doesn't keep the Lease.
+func TestReleaseAfterRenewal(t *testing.T) {
+	s := newServer(t)
+	client := s.client(t)
+	leads, end := stand(t, client, standing("me", nil))
+	expect(t, leads, true)
+	var late atomic.Int32
+	s.mu.Lock()
+	s.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if r.Method == http.MethodPut && late.Load() < 2 && !bytes.Contains(body, []byte(`"holderIdentity":"me"`)) {
+			late.Add(1)
+			s.put(leasePath, s.text(leasePath))
+		}
+		return false
+	}
+	s.mu.Unlock()
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	if n := late.Load(); n != 2 {
+		t.Errorf("the Lease was written %d times before it was given up", n)
 	}
 	if got, err := holder(t, client, "mqtt-failover"); err != nil || got != "" {
 		t.Errorf("the Lease has the holder %q, %v", got, err)

@@ -63,23 +63,44 @@ func (l *lock) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) 
 		return errors.New("the Lease hasn't been read")
 	}
 	if r.HolderIdentity == "" {
-		// The election releases what it last held, even if another one has it
-		// by now, and while OnLead may still be at work.
+		return l.release(ctx, r)
+	}
+	return l.note(l.write(ctx, r))
+}
+
+// release gives up the Lease. The election asks for it even if another one has
+// the Lease by now, and while OnLead may still be at work. A renewal that was
+// given up may be written as late as that: then the Lease is read again.
+func (l *lock) release(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	select {
+	case <-l.returned:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for {
 		if h := l.last.Spec.HolderIdentity; h == nil || *h != l.e.Identity {
 			return kube.ErrConflict
 		}
-		select {
-		case <-l.returned:
-		case <-ctx.Done():
-			return ctx.Err()
+		err := l.write(ctx, r)
+		if !errors.Is(err, kube.ErrConflict) {
+			return err
 		}
+		lease, err := l.client.Lease(ctx, l.e.Lease)
+		if err != nil {
+			return err
+		}
+		l.last = lease
 	}
+}
+
+// write writes the Lease as last read, with r in it.
+func (l *lock) write(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
 	lease := l.last.DeepCopy()
 	lease.Spec = resourcelock.LeaderElectionRecordToLeaseSpec(&r)
 	sent := time.Now()
 	written, err := l.client.UpdateLease(ctx, lease)
 	if err != nil {
-		return l.note(err)
+		return err
 	}
 	l.last = written
 	l.tell(r.HolderIdentity)
