@@ -142,3 +142,41 @@ func TestLedger(t *testing.T) {
 		t.Errorf("they differ in %q", got)
 	}
 }
+
+func TestStrays(t *testing.T) {
+	up := func(conn int) load.Event { return load.Event{Kind: load.Up, Client: "c", Conn: conn} }
+	down := func(conn int) load.Event { return load.Event{Kind: load.Down, Client: "c", Conn: conn} }
+	at := func(conn int, pod string) load.Event {
+		return load.Event{Kind: load.Pod, Client: "c", Conn: conn, Address: pod}
+	}
+	for name, test := range map[string]struct {
+		events []load.Event
+		want   int
+	}{
+		"at the active one":       {[]load.Event{up(1), at(1, "old"), down(1), up(2), at(2, "active")}, 0},
+		"at the other":            {[]load.Event{up(1), at(1, "old")}, 1},
+		"back at the other":       {[]load.Event{up(1), at(1, "active"), down(1), up(2), at(2, "old")}, 1},
+		"told late":               {[]load.Event{up(1), down(1), up(2), at(2, "active"), at(1, "old")}, 0},
+		"told after its end":      {[]load.Event{up(1), down(1), at(1, "old")}, 0},
+		"on its way":              {[]load.Event{up(1), at(1, "old"), down(1)}, 0},
+		"connected, not told yet": {[]load.Event{up(1), at(1, "old"), down(1), up(2)}, 0},
+	} {
+		j := &journal{at: map[string]load.Event{}}
+		for _, e := range test.events {
+			j.add(e)
+		}
+		if got := j.strays("active"); len(got) != test.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// What is changed between two runs is known to the second.
+func TestBegin(t *testing.T) {
+	s := &stage{log: &journal{at: map[string]load.Event{}}, ledger: ledger{"t": {{N: 1, Topic: "t"}}}}
+	s.log.add(load.Event{Kind: load.Acked, N: 2, Topic: "t", Value: "v"})
+	began := s.begin()
+	if wrong, stale := s.ledger.judge(map[string]string{"t": "v"}, began, false); len(wrong) > 0 || stale > 0 {
+		t.Errorf("%q, %d stale", wrong, stale)
+	}
+}

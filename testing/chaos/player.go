@@ -20,25 +20,31 @@ import (
 type journal struct {
 	mu     sync.Mutex
 	events []load.Event
-	at     map[string]load.Event // where each client's newest connection leads to
+	at     map[string]load.Event // each client's connection, with where it leads to once that is told
 }
 
 func (j *journal) add(e load.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.events = append(j.events, e)
-	if e.Kind == load.Pod {
+	switch at, up := j.at[e.Client]; {
+	case e.Kind == load.Up:
 		j.at[e.Client] = e
+	case !up || at.Conn != e.Conn: // where an older connection led to is told late
+	case e.Kind == load.Pod:
+		j.at[e.Client] = e
+	case e.Kind == load.Down:
+		delete(j.at, e.Client)
 	}
 }
 
-// strays are the clients that the Service has led elsewhere than to a pod.
+// strays are the clients that are connected, by the Service, elsewhere than to a pod.
 func (j *journal) strays(pod string) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var all []string
 	for client, e := range j.at {
-		if !strings.HasPrefix(client, pinnedPrefix) && e.Address != pod {
+		if !strings.HasPrefix(client, pinnedPrefix) && e.Kind == load.Pod && e.Address != pod {
 			all = append(all, client+" at "+e.Address)
 		}
 	}

@@ -146,7 +146,7 @@ func (p *program) guarded(ctx context.Context, s *stage, w *workshop) error {
 		return nil
 	}
 	p.say("random faults, seed %d", p.seed)
-	r, err := s.chances(ctx, p.duration)
+	r, err := p.chances(ctx, s)
 	p.rows = append(p.rows, r)
 	return err
 }
@@ -181,13 +181,18 @@ func (p *program) row(ctx context.Context, s *stage, f fault) (row, error) {
 		if err != nil {
 			return r, err
 		}
-		s.report(got)
-		r.runs = append(r.runs, got)
-		if got.fault != "" || len(got.unsafe()) > 0 {
-			p.explain(ctx, s, fmt.Sprintf("%s, run %d: %s %q", f.name, i+1, got.fault, got.unsafe()))
-		}
+		p.took(ctx, s, &r, got)
 	}
 	return r, nil
+}
+
+// took adds a run to its row, and keeps the logs of one that wasn't as it should be.
+func (p *program) took(ctx context.Context, s *stage, r *row, got figures) {
+	s.report(got)
+	r.runs = append(r.runs, got)
+	if got.fault != "" || len(got.unsafe()) > 0 || got.switches < r.switches {
+		p.explain(ctx, s, fmt.Sprintf("%s, run %d: %d switches %s %q", r.name, len(r.runs), got.switches, got.fault, got.unsafe()))
+	}
 }
 
 // report says what a run came to.

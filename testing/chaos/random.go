@@ -87,8 +87,7 @@ func (s *stage) chance(ctx context.Context) (figures, error) {
 	if err != nil {
 		return figures{fault: err.Error()}, nil
 	}
-	began := load.Now()
-	s.log.forget(began - 2*time.Second)
+	began := s.begin()
 	if err := s.pin(ctx, now); err != nil {
 		return figures{fault: err.Error()}, nil
 	}
@@ -159,19 +158,18 @@ func (s *stage) relieve(ctx context.Context) error {
 }
 
 // chances goes on for a time and returns the one row.
-func (s *stage) chances(ctx context.Context, d time.Duration) (row, error) {
-	r := row{fault: fault{name: fmt.Sprintf("random faults for %s, one to three at once", d)}}
+func (p *program) chances(ctx context.Context, s *stage) (row, error) {
+	r := row{fault: fault{name: fmt.Sprintf("random faults for %s, one to three at once", p.duration)}}
 	broken := false // the pair, after the run before
 	longest := time.Duration(0)
-	for end := time.Now().Add(d); time.Until(end) > longest/2; {
+	for end := time.Now().Add(p.duration); time.Until(end) > longest/2; {
 		began := time.Now()
 		f, err := s.chance(ctx)
 		if err != nil {
 			return r, err
 		}
 		longest = max(longest, time.Since(began))
-		s.report(f)
-		r.runs = append(r.runs, f)
+		p.took(ctx, s, &r, f)
 		if f.fault != "" && broken {
 			break // what comes after says nothing
 		}

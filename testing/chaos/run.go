@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,8 +40,7 @@ func (s *stage) run(ctx context.Context, f fault, n int) (figures, error) {
 			return figures{}, err
 		}
 	}
-	began := load.Now()
-	s.log.forget(began - 2*time.Second)
+	began := s.begin()
 	if !s.served(ctx, 10*time.Second) {
 		return figures{fault: "before the fault, clients aren't served"}, nil
 	}
@@ -66,6 +66,15 @@ func (s *stage) run(ctx context.Context, f fault, n int) (figures, error) {
 	return s.conclude(ctx, f, began, at, counter, broken), ctx.Err()
 }
 
+// begin returns the present time, as a run's begin. What was done until then goes
+// into the ledger: changes go on between runs.
+func (s *stage) begin() time.Duration {
+	began := load.Now()
+	s.ledger.note(s.log.since(0))
+	s.log.forget(began - 2*time.Second)
+	return began
+}
+
 // recover waits for clients to be served, and heals; broken says that one of
 // them never was.
 func (s *stage) recover(ctx context.Context, w wound) (broken string, err error) {
@@ -84,16 +93,19 @@ func (s *stage) recover(ctx context.Context, w wound) (broken string, err error)
 
 // conclude waits for the pair to be ready again, and measures.
 func (s *stage) conclude(ctx context.Context, f fault, began, at time.Duration, counter *counter, broken string) figures {
-	now, err := s.ready(ctx)
-	if broken == "" && err != nil {
-		broken = err.Error()
+	_, err := s.ready(ctx)
+	if err != nil {
+		broken = cmp.Or(broken, err.Error())
 	}
 	sleep(ctx, time.Second)
 	all, snapErr := s.snapshots(ctx, agreeLimit)
 	switches := counter.stop()
 	events := s.log.since(began)
 	got := measure(events, s.pairs, at, load.Now())
-	if err == nil { // else nobody knows who serves
+	// Whoever serves by now: a fault may have had the pair switch twice.
+	if now, late := s.ready(ctx); late != nil {
+		broken = cmp.Or(broken, late.Error())
+	} else {
 		got.strays = s.log.strays(now.at().ip)
 	}
 	got.fault, got.switches, got.needless = broken, switches, max(0, switches-f.switches)
