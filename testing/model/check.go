@@ -105,7 +105,8 @@ func (l *ledger) ends(g *guard, o agent.Observation, a agent.Action) {
 	if r.Pending == "" && !o.Broker.Hung && o.Leaving < 0 && !fenced {
 		g.w.fail("the %s's guard ends a broker that may serve: %s", o.Role, a.Reason)
 	}
-	if late := o.Now - max(o.Permit, g.needs) - o.Settings.Failover.Permit.Age.Std(); fenced && !o.Broker.Hung && late > o.Settings.Failover.Permit.Margin.Std() {
+	late := o.Now - max(o.Permit, g.needs) - o.Settings.Failover.Permit.Age.Std()
+	if late = min(late, g.w.now-g.stood); fenced && !o.Broker.Hung && late > o.Settings.Failover.Permit.Margin.Std() {
 		g.w.fail("the %s's guard notices %s late that its permit has ended", o.Role, late)
 	}
 	if p := o.Settings.Failover.Probe; fenced && !o.Broker.Hung && o.Now-g.needs < p.Interval.Std()+p.Timeout.Std() {

@@ -15,11 +15,11 @@ type fault func(w *World) (what string, mend func())
 // is likelier.
 var faults = []fault{
 	crash, crash, crash, hang, restartGuard, deletePod, isolate, isolate, cut, cut, oneWay, oneWay, apiDown, slow,
-	lossy, pauseController, pauseController, pauseGuard, powerOff, bothOff, restartController, ask, pausing, save, deselect, leaderAndActive,
+	lossy, pauseController, pauseController, pauseGuard, powerOff, bothOff, restartController, ask, pausing, save, deselect, leaderAndActive, standstill, standstill,
 }
 
 // single are those that a ready pair must survive without a loss.
-var single = []fault{crash, hang, restartGuard, deletePod, isolate, powerOff, apiDown, lossy, slow, oneWay, cut, pauseController, ask}
+var single = []fault{crash, hang, restartGuard, deletePod, isolate, powerOff, apiDown, lossy, slow, oneWay, cut, pauseController, ask, standstill, standstill}
 
 // inject makes one fault happen, to end after a while.
 func (w *World) inject(f fault) {
@@ -202,6 +202,28 @@ func pauseGuard(w *World) (string, func()) {
 	d := w.between(time.Millisecond, 130*time.Millisecond)
 	g.paused = w.now + d
 	return fmt.Sprintf("the %s's guard paused for %s", roles[g.role], d), nil
+}
+
+// standstill has nothing run on any node for a while, as when they share a machine
+// that is starved. Some begin to run again later than others.
+func standstill(w *World) (string, func()) {
+	d := w.between(500*time.Millisecond, 4*time.Second)
+	until := func() time.Duration { return w.now + d + w.between(0, 300*time.Millisecond) }
+	w.api.stand(until())
+	for _, c := range w.controllers {
+		c.stand(until())
+	}
+	for i, g := range w.guards {
+		g.stand(until())
+		if r := w.brokers[i].run; r != nil && !r.hung {
+			r.hung = true
+			w.at(until(), func() {
+				r.hung = false
+				w.check.writers(w)
+			})
+		}
+	}
+	return fmt.Sprintf("all stand still for %s", d), nil
 }
 
 func powerOff(w *World) (string, func()) {

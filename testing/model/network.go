@@ -64,6 +64,13 @@ type process struct {
 	boot   int
 	dead   bool
 	paused time.Duration // until then
+	stood  time.Duration // until then all stood still
+}
+
+// stand has the process do nothing until then.
+func (p *process) stand(until time.Duration) {
+	p.stood = max(p.stood, until)
+	p.paused = max(p.paused, until)
 }
 
 func (w *World) process(node int) process { return process{w: w, node: node} }

@@ -93,9 +93,24 @@ func (c *controller) decide(o failover.Observation) failover.Action {
 			copied := *r
 			copied.Leader = o.Me
 			o.Record = &copied
+		case c.w.mutation == DropUnheard && r.Leader == o.Me && r.Pending == "" && r.Standby != "" && c.unheard(o.Brokers[r.Standby]):
+			dropped := *r
+			dropped.Epoch, dropped.Standby, dropped.Run, dropped.Ready = r.Epoch+1, "", "", false
+			return failover.Action{Kind: failover.Drop, Record: dropped}
 		}
 	}
 	return failover.Decide(o)
+}
+
+// unheard tells whether most controllers have long heard nothing of a broker's guard.
+func (c *controller) unheard(b failover.Broker) bool {
+	against := 0
+	for _, v := range b.Votes {
+		if v.Guard >= c.w.settings.Failover.Probe.Silence() {
+			against++
+		}
+	}
+	return against > len(c.w.controllers)/2
 }
 
 // stale is failover's term.stale: somebody else has taken over the record, so
