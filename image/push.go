@@ -3,11 +3,14 @@ package image
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"golang.org/x/sync/errgroup"
 )
 
 // PushOptions says where an image goes and how. Only Reference is required.
@@ -58,9 +61,10 @@ type Pushed struct {
 	Uploaded int
 }
 
-// Push uploads what the registry lacks of img: the list of its contents, as an
-// artifact that refers to it, then signatures where o.Signer makes them, then
-// blobs, then the manifest under the tag, so that a failure leaves no tag behind.
+// Push uploads what the registry lacks of img: blobs and, at the same time, the
+// list of its contents, as an artifact that refers to it, and signatures where
+// o.Signer makes them; then the manifest under the tag, so that a failure leaves no
+// tag behind.
 // Of an index each image has such a list and signatures, and the index others,
 // and the images come by digest. The layer of test credentials is left out unless
 // the registry is on loopback or o.WithTestCredentials. Server errors, 429 and
@@ -84,29 +88,48 @@ func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 		return Pushed{}, err
 	}
 	defer transport.close()
-	opts := append(retries(o.RetryDelay), remote.WithContext(ctx), remote.WithTransport(transport),
-		remote.WithAuthFromKeychain(keychain{o.Logins}), remote.WithUserAgent("mosqbuild"))
 	lists, err := listsOf(img)
 	if err != nil {
 		return Pushed{}, err
 	}
-	if pushed.SBOM, err = attach(tag.Repository, lists, opts); err != nil {
-		return Pushed{}, explain(ctx, fmt.Errorf("pushing the SBOM to %q: %w", o.Reference, err), pushHint(err, tag))
-	}
-	if o.Signer != nil {
-		if err := o.Signer.signAll(tag, lists, opts); err != nil {
-			return Pushed{}, explain(ctx, fmt.Errorf("signing %q: %w", o.Reference, err), pushHint(err, tag))
-		}
-	}
-	wait := func() {}
-	if o.Progress != nil {
-		var report remote.Option
-		report, wait = progress(o.Progress)
-		opts = append(opts, report)
-	}
-	err = remote.Push(tag, img, opts...)
-	wait()
+	report, wait := progress(o.Progress)
+	defer wait()
+	group, inner := errgroup.WithContext(ctx)
+	opts := append(retries(o.RetryDelay), remote.WithContext(inner), remote.WithTransport(transport),
+		remote.WithAuthFromKeychain(keychain{o.Logins}), remote.WithUserAgent("mosqbuild"))
+	pusher, err := remote.NewPusher(append(slices.Clone(opts), report...)...)
 	if err != nil {
+		return Pushed{}, err
+	}
+	// Another one: where a tag stands for the list of referrers, the library counts
+	// that as done, but not as to do.
+	beside, err := remote.NewPusher(opts...)
+	if err != nil {
+		return Pushed{}, err
+	}
+	opts = append(opts, remote.Reuse(beside)) // one login for all
+	group.Go(func() (err error) {
+		if pushed.SBOM, err = attach(tag.Repository, lists, opts); err != nil {
+			return fmt.Errorf("pushing the SBOM to %q: %w", o.Reference, err)
+		}
+		if o.Signer == nil {
+			return nil
+		}
+		if err := o.Signer.signAll(tag, lists, opts); err != nil {
+			return fmt.Errorf("signing %q: %w", o.Reference, err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		if err := upload(inner, pusher, tag.Repository, img); err != nil {
+			return fmt.Errorf("pushing to %q: %w", o.Reference, err)
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return Pushed{}, explain(ctx, err, pushHint(err, tag))
+	}
+	if err := pusher.Push(ctx, tag, img); err != nil {
 		return Pushed{}, explain(ctx, fmt.Errorf("pushing to %q: %w", o.Reference, err), pushHint(err, tag))
 	}
 	pushed.Reference = repositoryName(tag) + "@" + pushed.Digest
@@ -133,18 +156,59 @@ func choose(img Artifact, withDefaults bool) (Pushed, Artifact, error) {
 	return Pushed{Digest: digest.String(), Built: built.String(), DefaultsLeftOut: digest != built}, img, nil
 }
 
-// progress turns the library's channel into calls; wait returns once the last
-// was made. The library closes the channel whatever the outcome.
-func progress(report func(done, total int64)) (opt remote.Option, wait func()) {
+// uploads is how many blobs are on their way at once.
+const uploads = 4
+
+// upload brings the blobs of every image of a to the registry, of which the pusher
+// takes note.
+func upload(ctx context.Context, p *remote.Pusher, to name.Repository, a Artifact) error {
+	images, err := imagesOf(a)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(uploads)
+	for _, img := range images {
+		blobs, err := img.Layers()
+		if err != nil {
+			return fmt.Errorf("reading the layers: %w", err)
+		}
+		settings, err := partial.ConfigLayer(img)
+		if err != nil {
+			return fmt.Errorf("reading the config: %w", err)
+		}
+		for _, blob := range append(blobs, settings) {
+			group.Go(func() error { return p.Upload(ctx, to, blob) })
+		}
+	}
+	return group.Wait()
+}
+
+// progress turns the library's channel into calls of report, which may be nil. end
+// ends that, once the last was made. The channel is never closed: of a request that
+// was given up, the transport may read a little more, and say so.
+func progress(report func(done, total int64)) (opts []remote.Option, end func()) {
+	if report == nil {
+		return nil, func() {}
+	}
 	updates := make(chan v1.Update, 64)
-	finished := make(chan struct{})
+	over, finished := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(finished)
-		for u := range updates {
-			if u.Error == nil {
+		for stop, ended := over, false; ; {
+			select {
+			case u := <-updates:
 				report(u.Complete, u.Total)
+			case <-stop:
+				stop, ended = nil, true
+			}
+			if ended && len(updates) == 0 {
+				return
 			}
 		}
 	}()
-	return remote.WithProgress(updates), func() { <-finished }
+	return []remote.Option{remote.WithProgress(updates)}, func() {
+		close(over)
+		<-finished
+	}
 }
