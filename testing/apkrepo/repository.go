@@ -26,11 +26,12 @@ const Arch = "x86_64"
 
 // Keys are made once and small: making one takes time.
 var (
-	trusted = sync.OnceValues(newKey)
-	foreign = sync.OnceValues(newKey)
+	trusted = sync.OnceValues(NewKey)
+	foreign = sync.OnceValues(NewKey)
 )
 
-func newKey() (*repo.Key, error) {
+// NewKey makes a key to sign a repository with, of 2048 bits.
+func NewKey() (*repo.Key, error) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err

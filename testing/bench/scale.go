@@ -3,11 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -18,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/packages/repo"
+	"github.com/mosqbuild/mosqbuild/testing/apkrepo"
 )
 
 // scaled is a repository of generated packages for two platforms: 60 of 1 to
@@ -62,7 +59,7 @@ const generateArg = "generate-packages"
 
 // generate writes the repository.
 func generate(ctx context.Context, dir string) error {
-	key, err := newKey()
+	key, err := apkrepo.NewKey()
 	if err != nil {
 		return err
 	}
@@ -76,18 +73,6 @@ func generate(ctx context.Context, dir string) error {
 		}
 	}
 	return nil
-}
-
-func newKey() (*repo.Key, error) {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return nil, err
-	}
-	return repo.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 // partName names the broker first: an image without one isn't built.

@@ -28,7 +28,7 @@ options="
 "
 
 cd source
-# Debian's version string has the revision; the date would be another every time.
+# Else the banner has the date, which is another every time.
 export KCONFIG_NOTIMESTAMP=1
 # The machine's own compiler, with its own assembler, makes the programs that make
 # busybox.
