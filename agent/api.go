@@ -133,7 +133,7 @@ func (g *Guard) postLink(w http.ResponseWriter, _ *http.Request) {
 		g.child.linked = true
 		peer.Reply(w, http.StatusOK, struct{}{})
 	case standby && g.child.run != "":
-		g.relink = true
+		g.wantFresh()
 		http.Error(w, "the run isn't fresh: it begins anew", http.StatusConflict)
 	default:
 		http.Error(w, "this broker isn't one that stands by", http.StatusConflict)

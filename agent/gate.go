@@ -86,10 +86,7 @@ func (g *Guard) mayLink(now time.Duration) bool {
 	case r.Active == g.o.Role:
 		return true // and the primary's guard says whether its run is fresh
 	case !g.child.fresh():
-		if !g.relink {
-			g.relink = true
-			g.poke()
-		}
+		g.wantFresh()
 		return false
 	default:
 		return true

@@ -45,13 +45,27 @@ func (g *Guard) watchOther(ctx context.Context) {
 	}
 }
 
+// deathNoticed is after how long a guard is sure to say that its broker has ended.
+// The broker's connections end before: the kernel closes them, and then tells.
+const deathNoticed = 250 * time.Millisecond
+
+// wantFresh has this standby begin anew, empty, once the active broker is known to
+// serve.
+func (g *Guard) wantFresh() {
+	if !g.relink {
+		g.relink, g.asked = true, g.now()
+		g.poke()
+	}
+}
+
 // otherServes tells whether the other broker is the active one, up, and not
 // about to be replaced: whoever is active alone can fill a standby. What its
-// guard said before the link went down doesn't count, for what took the link may
-// have taken the broker: this one may have all that is left.
+// guard said until the link was down for a while doesn't count, for what took the
+// link may have taken the broker: this one may have all that is left. It may be the
+// gate's asking for another link that tells of the first one's end.
 func (g *Guard) otherServes(r *record.Record, now time.Duration) bool {
 	return r != nil && r.Active != g.o.Role && r.Pending == "" && g.otherUp(now) &&
-		g.other.status.Healthy && g.other.heard > g.link.down
+		g.other.status.Healthy && g.other.heard > max(g.link.down, g.asked)+deathNoticed
 }
 
 // otherUp tells whether the other guard has lately said that its broker runs.

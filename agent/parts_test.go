@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
 func TestEmptyLeavesTheFolderItself(t *testing.T) {
@@ -108,5 +109,27 @@ func TestClusterNetwork(t *testing.T) {
 	}
 	if n = ClusterNetwork(a, primary, nil); n.Gate != "" || n.PeerBridge != "" || n.PeerGuard != "broker-secondary-guard:8890" {
 		t.Errorf("the primary's: %+v", n)
+	}
+}
+
+// What is known of the active broker from before its link ended, or just after, is
+// no reason to begin anew, whoever tells of that end first.
+func TestOtherServes(t *testing.T) {
+	at := func(ms int) time.Duration { return 10*time.Second + time.Duration(ms)*time.Millisecond }
+	for name, test := range map[string]struct {
+		down, asked, heard int // ms
+		want               bool
+	}{
+		"before the gate asked":     {-5000, 0, -1, false},
+		"before the link went down": {0, -5000, -1, false},
+		"at once":                   {0, 2, 5, false},
+		"for long":                  {0, 2, 400, true},
+	} {
+		g := &Guard{o: Options{Role: primary, Settings: config.Default().Agent(nil)}, asked: at(test.asked)}
+		g.link.down = at(test.down)
+		g.other = other{&record.Status{Role: secondary, Run: "r", Healthy: true}, at(test.heard)}
+		if got := g.otherServes(&record.Record{Active: secondary}, at(450)); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -53,7 +53,8 @@ func (g *Guard) compareSets(ctx context.Context) {
 			g.metrics.syncSeconds.Set((g.now() - begin).Seconds())
 			g.log.Info("the standby has everything", "run", run, "after", (g.now() - begin).String())
 		default:
-			g.relink, patience = true, min(2*patience, lastPatience)
+			g.wantFresh()
+			patience = min(2*patience, lastPatience)
 			g.log.Warn("the standby isn't like the active broker, and begins anew", "run", run)
 		}
 		g.mu.Unlock()

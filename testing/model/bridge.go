@@ -26,8 +26,8 @@ func (g *guard) bridge() {
 	if w.link != nil {
 		return
 	}
-	own := w.brokers[1].run
-	if !own.answers(w.now) {
+	own := g.child()
+	if own == nil || own.up && !own.answers(w.now) {
 		return
 	}
 	r := g.ledger.Record()
@@ -35,8 +35,7 @@ func (g *guard) bridge() {
 	case standsBy(r, roles[1]) && fresh(own):
 		g.dial(own)
 	case standsBy(r, roles[1]):
-		g.relink = true
-		g.pass()
+		g.wantFresh()
 	case r != nil && r.Active == roles[1] && r.Pending == "":
 		g.dial(own)
 	}
@@ -52,8 +51,7 @@ func (g *guard) admit() bool {
 		r.linked = true
 		return true
 	}
-	g.relink = true
-	g.pass()
+	g.wantFresh()
 	return false
 }
 

@@ -61,7 +61,11 @@ func crash(w *World) (string, func()) {
 	g, b := w.guards[role], w.brokers[role]
 	if r := b.run; r != nil {
 		b.end(false)
-		g.do(g.boot, func() { g.reap(r, "crashed", w.now-r.answerAt < 5*time.Second) })
+		g.unreaped = r
+		g.after(w.between(0, 20*time.Millisecond), func() {
+			g.unreaped = nil
+			g.reap(r, "crashed", w.now-r.answerAt < 5*time.Second)
+		})
 	}
 	return "crash of the " + roles[role], nil
 }

@@ -22,6 +22,8 @@ type guard struct {
 	ledger   *agent.Ledger
 	leaving  time.Duration
 	relink   bool
+	wanted   time.Duration // since when relink
+	unreaped *run          // has ended, which this guard hasn't noticed
 	ended    time.Duration
 	down     string
 	asked    string
@@ -93,7 +95,7 @@ func (g *guard) turn() {
 // observe is what Decide goes by.
 func (g *guard) observe() agent.Observation {
 	r, now, p := g.ledger.Record(), g.now(), g.w.settings.Failover.Probe
-	c := g.w.brokers[g.role].run
+	c := g.child()
 	o := agent.Observation{Now: now, Role: roles[g.role], Settings: g.w.settings, Record: r, Permit: g.ledger.Permit(), Leaving: g.leaving}
 	o.Broker = agent.Broker{Slot: g.slot, Ended: g.ended, NotBefore: g.notFrom}
 	if c != nil {
@@ -226,7 +228,7 @@ func (g *guard) publish() {
 
 // view is the status as of now.
 func (g *guard) view() record.Status {
-	c := g.w.brokers[g.role].run
+	c := g.child()
 	if g.role == 0 {
 		g.setLink(c != nil && c.linked && g.other != nil && g.other.Linked && g.otherUp())
 	}
@@ -256,5 +258,21 @@ func (g *guard) sinceLink() time.Duration {
 	if g.w.mutation == StaleWord {
 		return -1
 	}
-	return g.linkDown
+	return max(g.linkDown, g.wanted)
+}
+
+// wantFresh is agent's Guard.wantFresh.
+func (g *guard) wantFresh() {
+	if !g.relink {
+		g.relink, g.wanted = true, g.now()
+		g.pass()
+	}
+}
+
+// child is the run that this guard knows of.
+func (g *guard) child() *run {
+	if r := g.w.brokers[g.role].run; r != nil {
+		return r
+	}
+	return g.unreaped
 }

@@ -55,11 +55,14 @@ func standsBy(r *record.Record, role string) bool {
 func fresh(r *run) bool { return r != nil && r.empty && !r.served && !r.linked }
 
 // otherServes is agent's Guard.otherServes: whether the other broker can fill
-// this one, by what its guard said when it was asked, which must have been since
-// the link went down: what took the link may have taken the broker.
+// this one, by what its guard said when it was asked, which must have been a while
+// after the link went down: what took the link may have taken the broker.
 func otherServes(r *record.Record, role string, s *record.Status, heard, now, linkDown time.Duration, p config.FailoverProbe) bool {
-	return standsBy(r, role) && s != nil && s.Run != "" && s.Healthy && heard > linkDown && now-heard <= time.Second+p.Timeout.Std()
+	return standsBy(r, role) && s != nil && s.Run != "" && s.Healthy && heard > linkDown+deathNoticed && now-heard <= time.Second+p.Timeout.Std()
 }
+
+// deathNoticed is agent's.
+const deathNoticed = 250 * time.Millisecond
 
 // lookAgain is failover's term.pause: how long a leader need not look, if
 // nothing happens.
