@@ -88,8 +88,8 @@ type Guard struct {
 	other  other
 	link   link
 	relink bool // the bridge waits for a run that is fresh
-	// asked is since when it does.
-	asked time.Duration
+	// wanted is since when it does.
+	wanted time.Duration
 	// starting says that a run is about to begin, decided by a record that may
 	// be out of date by now: nobody may be told meanwhile that the broker is down.
 	starting bool

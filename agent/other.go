@@ -53,7 +53,7 @@ const deathNoticed = 250 * time.Millisecond
 // serve.
 func (g *Guard) wantFresh() {
 	if !g.relink {
-		g.relink, g.asked = true, g.now()
+		g.relink, g.wanted = true, g.now()
 		g.poke()
 	}
 }
@@ -65,7 +65,7 @@ func (g *Guard) wantFresh() {
 // gate's asking for another link that tells of the first one's end.
 func (g *Guard) otherServes(r *record.Record, now time.Duration) bool {
 	return r != nil && r.Active != g.o.Role && r.Pending == "" && g.otherUp(now) &&
-		g.other.status.Healthy && g.other.heard > max(g.link.down, g.asked)+deathNoticed
+		g.other.status.Healthy && g.other.heard > max(g.link.down, g.wanted)+deathNoticed
 }
 
 // otherUp tells whether the other guard has lately said that its broker runs.

@@ -125,7 +125,7 @@ func TestOtherServes(t *testing.T) {
 		"at once":                   {0, 2, 5, false},
 		"for long":                  {0, 2, 400, true},
 	} {
-		g := &Guard{o: Options{Role: primary, Settings: config.Default().Agent(nil)}, asked: at(test.asked)}
+		g := &Guard{o: Options{Role: primary, Settings: config.Default().Agent(nil)}, wanted: at(test.asked)}
 		g.link.down = at(test.down)
 		g.other = other{&record.Status{Role: secondary, Run: "r", Healthy: true}, at(test.heard)}
 		if got := g.otherServes(&record.Record{Active: secondary}, at(450)); got != test.want {

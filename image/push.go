@@ -107,7 +107,7 @@ func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, err
 	}
-	opts = append(opts, remote.Reuse(beside)) // one login for all
+	opts = append(opts, remote.Reuse(beside)) // one login for all that is attached
 	group.Go(func() (err error) {
 		if pushed.SBOM, err = attach(tag.Repository, lists, opts); err != nil {
 			return fmt.Errorf("pushing the SBOM to %q: %w", o.Reference, err)
