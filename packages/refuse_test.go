@@ -17,63 +17,66 @@ const (
 	library = "mosquitto-libs-2.0.21-r0.apk"
 )
 
+// tamperings are what is done to the packages of a repository, and what of it the
+// error says.
+var tamperings = map[string]struct {
+	tamper func(t *testing.T, r repository)
+	says   string
+}{
+	"another package under its name": {func(t *testing.T, r repository) {
+		overwrite(t, r.path(broker), read(t, r.path(library)))
+	}, "size"},
+	"another package of its size": {func(t *testing.T, r repository) {
+		overwrite(t, r.path(broker), read(t, r.path(library)))
+	}, "checksum of the control section"},
+	"changed data section": {func(t *testing.T, r repository) {
+		m := members(t, read(t, r.path(broker)))
+		m[2] = bytes.Clone(m[2])
+		m[2][4] ^= 1 // the date in gzip's header: it still unpacks to the same
+		overwrite(t, r.path(broker), m...)
+	}, "hash of the data section"},
+	"flipped byte in the control section": {func(t *testing.T, r repository) {
+		m := members(t, read(t, r.path(broker)))
+		m[1] = bytes.Clone(m[1])
+		m[1][4] ^= 1
+		overwrite(t, r.path(broker), m...)
+	}, "checksum of the control section"},
+	"flipped byte in the middle": {func(t *testing.T, r repository) {
+		b := read(t, r.path(broker))
+		b[len(b)/2] ^= 1
+		overwrite(t, r.path(broker), b)
+	}, ""},
+	"truncated": {func(t *testing.T, r repository) {
+		b := read(t, r.path(broker))
+		overwrite(t, r.path(broker), b[:len(b)-1])
+	}, "size"},
+	"empty": {func(t *testing.T, r repository) { overwrite(t, r.path(broker)) }, "size is 0 bytes"},
+	"trailing bytes": {func(t *testing.T, r repository) {
+		overwrite(t, r.path(broker), read(t, r.path(broker)), []byte{0})
+	}, "size is more than"},
+	"foreign signature": {func(t *testing.T, r repository) {
+		dir := t.TempDir()
+		must(t, repo.Write(t.Context(), dir, "x86_64", fixture(), foreignKey(), epoch))
+		overwrite(t, r.path(broker), read(t, filepath.Join(dir, "x86_64", broker)))
+	}, foreignKey().Name},
+	"broken signature": {func(t *testing.T, r repository) {
+		m := members(t, read(t, r.path(broker)))
+		overwrite(t, r.path(broker), members(t, read(t, r.path(library)))[0], m[1], m[2])
+	}, "does not fit the content"},
+	"no data section": {func(t *testing.T, r repository) {
+		m := members(t, read(t, r.path(broker)))
+		overwrite(t, r.path(broker), m[0], m[1], make([]byte, len(m[2])))
+	}, "hash of the data section"},
+	"not gzip": {func(t *testing.T, r repository) {
+		overwrite(t, r.path(broker), make([]byte, len(read(t, r.path(broker)))))
+	}, "unpacking first section"},
+}
+
 // TestLoadRefuses changes one package of a good repository, whose index stays
 // as it was signed.
 func TestLoadRefuses(t *testing.T) {
-	tests := map[string]struct {
-		tamper func(t *testing.T, r repository)
-		says   string
-	}{
-		"another package under its name": {func(t *testing.T, r repository) {
-			overwrite(t, r.path(broker), read(t, r.path(library)))
-		}, "size"},
-		"another package of its size": {func(t *testing.T, r repository) {
-			overwrite(t, r.path(broker), read(t, r.path(library)))
-		}, "checksum of the control section"},
-		"changed data section": {func(t *testing.T, r repository) {
-			m := members(t, read(t, r.path(broker)))
-			m[2] = bytes.Clone(m[2])
-			m[2][4] ^= 1 // the date in gzip's header: it still unpacks to the same
-			overwrite(t, r.path(broker), m...)
-		}, "hash of the data section"},
-		"flipped byte in the control section": {func(t *testing.T, r repository) {
-			m := members(t, read(t, r.path(broker)))
-			m[1] = bytes.Clone(m[1])
-			m[1][4] ^= 1
-			overwrite(t, r.path(broker), m...)
-		}, "checksum of the control section"},
-		"flipped byte in the middle": {func(t *testing.T, r repository) {
-			b := read(t, r.path(broker))
-			b[len(b)/2] ^= 1
-			overwrite(t, r.path(broker), b)
-		}, ""},
-		"truncated": {func(t *testing.T, r repository) {
-			b := read(t, r.path(broker))
-			overwrite(t, r.path(broker), b[:len(b)-1])
-		}, "size"},
-		"empty": {func(t *testing.T, r repository) { overwrite(t, r.path(broker)) }, "size is 0 bytes"},
-		"trailing bytes": {func(t *testing.T, r repository) {
-			overwrite(t, r.path(broker), read(t, r.path(broker)), []byte{0})
-		}, "size is more than"},
-		"foreign signature": {func(t *testing.T, r repository) {
-			dir := t.TempDir()
-			must(t, repo.Write(t.Context(), dir, "x86_64", fixture(), foreignKey(), epoch))
-			overwrite(t, r.path(broker), read(t, filepath.Join(dir, "x86_64", broker)))
-		}, foreignKey().Name},
-		"broken signature": {func(t *testing.T, r repository) {
-			m := members(t, read(t, r.path(broker)))
-			overwrite(t, r.path(broker), members(t, read(t, r.path(library)))[0], m[1], m[2])
-		}, "does not fit the content"},
-		"no data section": {func(t *testing.T, r repository) {
-			m := members(t, read(t, r.path(broker)))
-			overwrite(t, r.path(broker), m[0], m[1], make([]byte, len(m[2])))
-		}, "hash of the data section"},
-		"not gzip": {func(t *testing.T, r repository) {
-			overwrite(t, r.path(broker), make([]byte, len(read(t, r.path(broker)))))
-		}, "unpacking first section"},
-	}
 	for way, over := range ways {
-		for name, test := range tests {
+		for name, test := range tamperings {
 			t.Run(way+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				r := over(t, fixture())
