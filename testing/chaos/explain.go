@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// explain keeps what the pods and the API say of a run that went wrong, in the
-// folder of logs, if there is one.
+// explain keeps what the pods and the API say of a run that went wrong or
+// took long, in the folder of logs, if there is one.
 func (p *program) explain(ctx context.Context, s *stage, title string) {
 	if p.logs == "" {
 		return
 	}
-	p.wrong++
-	dir := filepath.Join(p.logs, fmt.Sprintf("wrong-%d", p.wrong))
+	p.kept++
+	dir := filepath.Join(p.logs, fmt.Sprintf("run-%d", p.kept))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		p.say("keeping logs: %v", err)
 		return
@@ -33,5 +33,6 @@ func (p *program) explain(ctx context.Context, s *stage, title string) {
 	keep("events", "get", "events", "--sort-by", ".lastTimestamp")
 	for name := range strings.FieldsSeq(keep("names", "get", "pods", "-o", "name")) {
 		keep(filepath.Base(name)+".log", "logs", name, "--timestamps", "--since", "3m")
+		keep(filepath.Base(name)+".previous.log", "logs", name, "--timestamps", "--since", "3m", "--previous")
 	}
 }

@@ -37,7 +37,7 @@ type program struct {
 	rows    []row     // of the pair under guard
 	loop    []row     // of the loop
 	skipped []string
-	wrong   int // runs that went wrong
+	kept    int // runs of which logs are kept
 }
 
 // measure brings up the cluster and goes through the table.
@@ -186,12 +186,17 @@ func (p *program) row(ctx context.Context, s *stage, f fault) (row, error) {
 	return r, nil
 }
 
-// took adds a run to its row, and keeps the logs of one that wasn't as it should be.
+// longOutage is how long clients may be without a broker before a run's logs are
+// kept: no fault of the table that has an end sooner costs so much.
+const longOutage = 10 * time.Second
+
+// took adds a run to its row, and keeps the logs of one that wasn't as it should be
+// or took long.
 func (p *program) took(ctx context.Context, s *stage, r *row, got figures) {
 	s.report(got)
 	r.runs = append(r.runs, got)
-	if got.fault != "" || len(got.unsafe()) > 0 || got.switches < r.switches {
-		p.explain(ctx, s, fmt.Sprintf("%s, run %d: %d switches %s %q", r.name, len(r.runs), got.switches, got.fault, got.unsafe()))
+	if got.fault != "" || len(got.unsafe()) > 0 || got.switches < r.switches || got.worst() > longOutage {
+		p.explain(ctx, s, fmt.Sprintf("%s, run %d at %s: %d switches, outage %s and %s s, %s %q", r.name, len(r.runs), time.Now().UTC().Format(time.TimeOnly), got.switches, seconds(got.outage[0]), seconds(got.outage[1]), got.fault, got.unsafe()))
 	}
 }
 
