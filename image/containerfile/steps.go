@@ -14,6 +14,7 @@ import (
 	"github.com/containers/buildah/define"
 	"github.com/containers/buildah/imagebuildah"
 	"github.com/containers/buildah/pkg/parse"
+	nettypes "go.podman.io/common/libnetwork/types"
 	"go.podman.io/image/v5/copy"
 	"go.podman.io/image/v5/oci/layout"
 	"go.podman.io/image/v5/signature"
@@ -25,6 +26,10 @@ import (
 
 // resultName is the image's name in the storage, which nobody sees.
 const resultName = "localhost/mosqbuild-result:latest"
+
+// hostNetwork stands for the machine's own network, which is what steps have with
+// chroot isolation: nothing is asked of it. Without one buildah wants netavark.
+type hostNetwork struct{ nettypes.ContainerNetwork }
 
 // build builds within storage of its own and writes the layout.
 func (r request) build(ctx context.Context) (err error) {
@@ -87,6 +92,7 @@ func (r request) buildOptions() (define.BuildOptions, error) {
 		Output:                  resultName,
 		OutputFormat:            define.OCIv1ImageManifest,
 		Isolation:               define.IsolationChroot,
+		NetworkInterface:        hostNetwork{},
 		PullPolicy:              define.PullIfMissing,
 		SignaturePolicyPath:     policy,
 		SystemContext:           &types.SystemContext{SignaturePolicyPath: policy},

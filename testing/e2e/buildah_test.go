@@ -35,7 +35,8 @@ var full = sync.OnceValues(func() (string, error) {
 })
 
 // withBuildah returns the program with buildah, a folder to work in and the
-// environment: temporary files of its own, which must all be gone in the end.
+// environment: temporary files of its own, which must all be gone in the end, and
+// none of podman's helpers, such as netavark, which chroot isolation has no use for.
 func withBuildah(t *testing.T) (bin, dir string, env []string) {
 	need.Program(t, "gcc")
 	need.Root(t)
@@ -53,7 +54,10 @@ func withBuildah(t *testing.T) (bin, dir string, env []string) {
 			t.Errorf("still mounted: %s", mounts)
 		}
 	})
-	return bin, dir, []string{"TMPDIR=" + tmp}
+	empty := t.TempDir()
+	conf := filepath.Join(t.TempDir(), "containers.conf")
+	write(t, conf, fmt.Sprintf("[engine]\nhelper_binaries_dir = [%q]\n", empty))
+	return bin, dir, []string{"TMPDIR=" + tmp, "CONTAINERS_CONF=" + conf}
 }
 
 // files describes every path of an image: kind, mode, owner, target, content.
