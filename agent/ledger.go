@@ -30,7 +30,10 @@ func (l *Ledger) Read(r record.Record, sent time.Duration) {
 		}
 		return
 	}
-	l.newest, l.read = &r, &r
+	if l.newest == nil || r.Epoch > l.newest.Epoch {
+		l.newest = &r
+	}
+	l.read = l.newest
 	if r.Active == l.role && r.Pending == "" {
 		l.permit = max(l.permit, sent)
 	}
@@ -83,6 +86,9 @@ func (l *Ledger) Record() *record.Record {
 
 // Permit is when the newest permit was asked for, below 0 if there is none.
 func (l *Ledger) Permit() time.Duration { return l.permit }
+
+// Newest is the record with the highest epoch, read or not; nil if none is known.
+func (l *Ledger) Newest() *record.Record { return l.newest }
 
 // Epoch is the newest record's, 0 if none is known.
 func (l *Ledger) Epoch() int64 {

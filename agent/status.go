@@ -33,7 +33,7 @@ func (g *Guard) publish(now time.Duration) {
 func (g *Guard) view() record.Status {
 	c := &g.child
 	s := record.Status{
-		Role: g.o.Role, Boot: g.boot, Epoch: g.ledger.Epoch(), Run: c.run, Slot: g.slot, Leaving: g.leaving >= 0,
+		Role: g.o.Role, Boot: g.boot, Epoch: g.ledger.Epoch(), Record: g.ledger.Newest(), Run: c.run, Slot: g.slot, Leaving: g.leaving >= 0,
 		Healthy: c.healthy(g.o.Settings.Failover.Probe),
 		Fresh:   c.fresh(), Linked: g.link.up, Synced: c.synced && c.run != "", Data: g.data,
 	}

@@ -7,10 +7,6 @@ import (
 	"time"
 )
 
-// Restore puts back a record that somebody has taken away. The leader decides
-// on it by what it remembers, which Decide doesn't see.
-const Restore Kind = "restore"
-
 // leads tells whether the Service is to lead to the record's active broker in the
 // same write.
 func (k Kind) leads() bool {
@@ -45,7 +41,7 @@ func (t *term) apply(ctx context.Context, a Action) bool {
 	}
 	r := a.Record
 	t.service = t.service.written(r, a.Kind.leads(), t.settings)
-	t.record, t.claimed = &r, true
+	t.record, t.newest, t.claimed = &r, &r, true
 	t.push(ctx)
 	t.tell(ctx, a)
 	if a.Kind == Finish {

@@ -9,14 +9,15 @@ import (
 )
 
 // Kind is what the leader does. All but Nothing write the record; Bootstrap,
-// Repair and Finish have the Service lead to the record's Active, in its Slot, in
-// the same write.
+// Restore, Repair and Finish have the Service lead to the record's Active, in its
+// Slot, in the same write.
 type Kind string
 
 // The kinds of actions.
 const (
 	Nothing   Kind = "nothing"
 	Bootstrap Kind = "bootstrap" // choose the first active broker
+	Restore   Kind = "restore"   // a record that the Service has lost
 	Claim     Kind = "claim"     // a new leader's first write, which stops the old one's
 	Repair    Kind = "repair"    // the Service leads elsewhere
 	Pause     Kind = "pause"     // or its end
@@ -39,6 +40,8 @@ type Action struct {
 // Decide says what the leader does next. It depends on o alone.
 func Decide(o Observation) Action {
 	switch r := o.Record; {
+	case o.newest() != r:
+		return restore(o)
 	case r == nil:
 		return bootstrap(o)
 	case r.Leader != o.Me:
@@ -72,6 +75,18 @@ func (o Observation) write(kind Kind, reason string, change func(*record.Record)
 		r.Reason = reason
 	}
 	return Action{Kind: kind, Record: r, Reason: reason}
+}
+
+// restore puts back the newest record that is known. Whatever has taken it away or
+// put an older one in its place, such as a `kubectl replace` or a restored backup,
+// can't have meant to; and the guards obey no record that is older than theirs.
+func restore(o Observation) Action {
+	reason := "the record was gone from the Service"
+	if o.Record != nil {
+		reason = fmt.Sprintf("the Service had an older record, of epoch %d", o.Record.Epoch)
+	}
+	o.Record = o.newest()
+	return o.write(Restore, reason, func(*record.Record) {})
 }
 
 // bootstrap chooses the first active broker: the primary, unless it isn't there

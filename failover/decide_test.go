@@ -154,6 +154,37 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// What the leader or a guard knows of goes before what the Service has.
+func TestRestore(t *testing.T) {
+	newer := *ready().Record
+	newer.Epoch, newer.Active, newer.Standby, newer.Run = newer.Epoch+3, secondary, primary, "p1"
+	older := newer
+	older.Epoch = ready().Record.Epoch - 1
+	knows := func(r *record.Record) failover.Observation {
+		return with(ready(), primary, func(b *failover.Broker) { b.Status.Record = r })
+	}
+	o := knows(&newer)
+	o.Record = nil
+	remembered := knows(&older)
+	remembered.Known = &newer
+	for name, c := range map[string]struct {
+		o    failover.Observation
+		want failover.Kind
+	}{
+		"a guard knows a newer one":         {knows(&newer), failover.Restore},
+		"the leader does":                   {remembered, failover.Restore},
+		"a guard knows one, and it is gone": {o, failover.Restore},
+		"a guard knows an older one":        {knows(&older), failover.Nothing},
+		"a guard knows none":                {knows(nil), failover.Nothing},
+		"a guard knows the one that it is":  {knows(ready().Record), failover.Nothing},
+	} {
+		a := failover.Decide(c.o)
+		if a.Kind != c.want || a.Kind == failover.Restore && (a.Record.Epoch != newer.Epoch+1 || a.Record.Active != secondary || !a.Record.Ready) {
+			t.Errorf("%s: %s (%s): %+v", name, a.Kind, a.Reason, a.Record)
+		}
+	}
+}
+
 // Without a record the primary is chosen, unless the secondary alone has data
 // or is alone.
 func TestBootstrap(t *testing.T) {
@@ -191,6 +222,9 @@ func TestEveryTransitionIsInTheTable(t *testing.T) {
 		a := failover.Decide(o)
 		if a.Kind == failover.Nothing {
 			continue
+		}
+		if a.Kind == failover.Restore {
+			o.Record = o.Known
 		}
 		made[failover.Transition{From: failover.StateOf(o.Record), Kind: a.Kind, To: failover.StateOf(&a.Record)}] = true
 		sound(t, o, a)
@@ -267,6 +301,11 @@ func random(rng *rand.Rand) failover.Observation {
 	}
 	if chance(10) {
 		o.Targets = map[string]int{"mqtt": 20000 + rng.IntN(2)}
+	}
+	if chance(10) {
+		known := r
+		o.Known = &known
+		known.Epoch += int64(rng.IntN(3))
 	}
 	if chance(20) {
 		o.Record = nil

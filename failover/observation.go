@@ -17,6 +17,9 @@ type Observation struct {
 	Settings config.Agent
 	// Record is as last read or written; nil where there is none.
 	Record *record.Record
+	// Known is the newest that the leader has read or written in its term; nil
+	// where it has done neither.
+	Known *record.Record
 	// Selector is the role that the clients' Service selects, "" for none, and
 	// Targets are where its ports lead to, by their names.
 	Selector string
@@ -67,6 +70,23 @@ func (o Observation) heard(role string) bool {
 	p := o.Settings.Failover.Probe
 	b := o.Brokers[role]
 	return b.Status != nil && o.Now.Sub(b.Heard) <= p.Interval.Std()+p.Timeout.Std()
+}
+
+// newest is the record with the highest epoch that the leader or a guard knows.
+func (o Observation) newest() *record.Record {
+	all := []*record.Record{o.Known}
+	for _, role := range roles {
+		if s := o.Brokers[role].Status; s != nil {
+			all = append(all, s.Record)
+		}
+	}
+	newest := o.Record
+	for _, r := range all {
+		if r != nil && (newest == nil || r.Epoch > newest.Epoch) {
+			newest = r
+		}
+	}
+	return newest
 }
 
 // misled says where clients are led that isn't where the record says, if so. Ports

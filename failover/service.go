@@ -60,9 +60,9 @@ func (t *term) read(r reading) {
 		t.readAt = time.Time{} // older than what was written meanwhile
 		return
 	}
-	t.service, t.known = r.service, true
-	if r.record != nil {
-		t.record = r.record
+	t.service, t.record, t.known = r.service, r.record, true
+	if r.record != nil && (t.newest == nil || r.record.Epoch > t.newest.Epoch) {
+		t.newest = r.record
 	}
 }
 
@@ -79,7 +79,7 @@ func (t *term) complain(subject string, err error) bool {
 // push sends the record to the guards that don't know it yet. They would read
 // it themselves; this is faster, and reaches those that can't.
 func (t *term) push(ctx context.Context) {
-	if !t.known || t.service.Text == "" {
+	if !t.known || t.record == nil {
 		return
 	}
 	now := time.Now()

@@ -68,7 +68,9 @@ func Transitions() []Transition {
 		{Switching, Cancel, Alone, "the standby can't take over after all, and the active broker's guard answers"},
 	}
 	for _, s := range []State{Alone, Proposed, Ready, Switching} {
-		all = append(all, Transition{s, Claim, s, "a new leader begins"})
+		all = append(all,
+			Transition{s, Restore, s, "the Service has lost this record: there is none, or an older one, and the leader or a guard knows it"},
+			Transition{s, Claim, s, "a new leader begins"})
 	}
 	for _, s := range []State{Alone, Proposed, Ready} {
 		all = append(all,

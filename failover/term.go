@@ -21,6 +21,8 @@ type term struct {
 	service Service
 	record  *record.Record
 	known   bool
+	// newest is the record with the highest epoch of this term.
+	newest *record.Record
 	// claimed says that the record has been written in this term. If it names
 	// somebody else then, usurped is when that was seen.
 	claimed bool
@@ -93,7 +95,7 @@ func (t *term) step(ctx context.Context) bool {
 	if t.stale(o) {
 		return false
 	}
-	return t.apply(ctx, t.decide(o))
+	return t.apply(ctx, Decide(o))
 }
 
 // stale tells whether somebody else took over the record in this term: then
@@ -115,42 +117,14 @@ func (t *term) stale(o Observation) bool {
 	return true
 }
 
-// decide is Decide, but for a record that was there and is gone: whatever has
-// taken it away, such as a `kubectl replace`, can't have meant to. And a first
-// record mustn't look older than one that the guards know from before.
-func (t *term) decide(o Observation) Action {
-	if o.Record == nil && t.record != nil {
-		return t.restore(o)
-	}
-	a := Decide(o)
-	if a.Kind == Bootstrap {
-		for _, b := range o.Brokers {
-			if b.Status != nil {
-				a.Record.Epoch = max(a.Record.Epoch, b.Status.Epoch+1)
-			}
-		}
-	}
-	return a
-}
-
-// restore is the action that puts the last record back.
-func (t *term) restore(o Observation) Action {
-	o.Record = t.record
-	return o.write(Restore, "the record was gone from the Service", func(*record.Record) {})
-}
-
 // observe puts together what there is to decide by.
 func (t *term) observe(now time.Time) Observation {
 	o := Observation{
-		Now: now, Me: t.me, Settings: t.settings, Selector: t.service.Selector, Targets: t.service.Targets,
+		Now: now, Me: t.me, Settings: t.settings, Record: t.record, Known: t.newest, Selector: t.service.Selector, Targets: t.service.Targets,
 		Brokers: t.view.brokers(now), Started: t.started,
 		Request: parseRequest(t.service.Request), Paused: t.service.Paused == "true",
 	}
-	if t.service.Text == "" {
-		return o
-	}
-	o.Record = t.record
-	if r := t.record; r.Pending != "" {
+	if r := t.record; r != nil && r.Pending != "" {
 		if r.Epoch != t.withdrawnEpoch {
 			t.withdrawn, t.withdrawnEpoch = time.Time{}, r.Epoch
 		}

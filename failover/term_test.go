@@ -266,14 +266,30 @@ func TestPortsThatLeadElsewhereArePutRight(t *testing.T) {
 	})
 }
 
-func TestAFirstRecordIsNewerThanWhatGuardsKnow(t *testing.T) {
+// A backup that is restored brings back a record that nobody obeys any more.
+func TestAnOlderRecordIsReplaced(t *testing.T) {
+	bubble(t, func(w *world, _ *failover.Controller) {
+		older := w.service
+		w.guards[primary].crash()
+		w.until("switched", 5*time.Second, serving(secondary))
+		before := w.record()
+		w.change(func(s *failover.Service) { *s = older })
+		w.until("restored", 5*time.Second, serving(secondary))
+		if got := w.record(); got.Epoch <= before.Epoch || w.service.Selector != secondary {
+			t.Errorf("%+v, which selects %q", got, w.service.Selector)
+		}
+	})
+}
+
+func TestANewLeaderTakesTheRecordOfAGuard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.guards[secondary].st.Epoch = 41
-		w.run("a_192.0.2.1", func(*failover.Controller) {
+		w.guards[secondary].st.Record = &record.Record{Epoch: 41, Leader: "b", Active: secondary}
+		w.run("a", func(*failover.Controller) {
 			w.until("ready", 5*time.Second, isReady)
-			if got := w.record().Epoch; got < 42 {
-				t.Errorf("epoch %d", got)
+			if got := w.record(); got.Epoch < 42 || got.Active != secondary {
+				t.Errorf("%+v", got)
 			}
 		})
 	})

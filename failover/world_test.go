@@ -263,7 +263,7 @@ func (g *fakeGuard) obey(r record.Record) {
 		return
 	}
 	g.set(func(s *record.Status) {
-		s.Epoch = r.Epoch
+		s.Epoch, s.Record = r.Epoch, &r
 		if r.Pending == s.Role {
 			g.w.note("%s withdraws", s.Role)
 		}

@@ -10,6 +10,8 @@ type Status struct {
 	Revision int64 `json:"revision"`
 	// Epoch is that of the newest record that the guard has read and obeyed.
 	Epoch int64 `json:"epoch"`
+	// Record is that record, should the Service lose it; nil where none is known.
+	Record *Record `json:"record,omitempty"`
 	// Run tells this start of the broker from others; "" while it is down.
 	Run string `json:"run,omitempty"`
 	// Slot is the one of this run, see config.ClientPort, or while there is

@@ -25,6 +25,7 @@ type lease struct {
 type apiServer struct {
 	process
 	service service
+	past    []*record.Record // what the record was, while the same broker served
 	lease   lease
 }
 
@@ -44,6 +45,10 @@ func (a *apiServer) write(from *controller, old *record.Record, next record.Reco
 		return conflict
 	}
 	w.check.wrote(w, now, &next, from)
+	if now != nil && (now.Active != next.Active || now.Slot != next.Slot) {
+		a.past = nil
+	}
+	a.past = append(a.past, &next)
 	a.service.rec = &next
 	if leads {
 		a.service.selector, a.service.slot = next.Active, next.Slot

@@ -15,7 +15,7 @@ type fault func(w *World) (what string, mend func())
 // is likelier.
 var faults = []fault{
 	crash, crash, crash, hang, restartGuard, deletePod, isolate, isolate, cut, cut, oneWay, oneWay, apiDown, slow,
-	lossy, pauseController, pauseController, pauseGuard, powerOff, bothOff, restartController, ask, pausing, save, deselect, leaderAndActive, standstill, standstill,
+	lossy, pauseController, pauseController, pauseGuard, powerOff, bothOff, restartController, ask, pausing, save, deselect, putBack, leaderAndActive, standstill, standstill,
 }
 
 // single are those that a ready pair must survive without a loss.
@@ -302,6 +302,17 @@ func save(w *World) (string, func()) {
 		}
 	}
 	return "the brokers save what they retain", nil
+}
+
+// putBack has the Service show a record of before, as a restored backup does. Who
+// serves is the same by it: else it would lead clients to both brokers by itself.
+func putBack(w *World) (string, func()) {
+	a := w.api
+	if len(a.past) == 0 {
+		return "none", nil
+	}
+	a.service.rec = a.past[w.rng.IntN(len(a.past))]
+	return fmt.Sprintf("the record of epoch %d is put back", a.service.rec.Epoch), nil
 }
 
 func deselect(w *World) (string, func()) {

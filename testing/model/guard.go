@@ -232,7 +232,7 @@ func (g *guard) view() record.Status {
 	if g.role == 0 {
 		g.setLink(c != nil && c.linked && g.other != nil && g.other.Linked && g.otherUp())
 	}
-	s := record.Status{Role: roles[g.role], Boot: fmt.Sprint(g.role, "-", g.boot), Epoch: g.ledger.Epoch(), Slot: g.slot, Leaving: g.leaving >= 0, Linked: g.linkUp}
+	s := record.Status{Role: roles[g.role], Boot: fmt.Sprint(g.role, "-", g.boot), Epoch: g.ledger.Epoch(), Record: g.ledger.Newest(), Slot: g.slot, Leaving: g.leaving >= 0, Linked: g.linkUp}
 	s.Data = g.w.brokers[g.role].saved != [topics]int{}
 	if c == nil {
 		s.Down = g.down

@@ -63,7 +63,7 @@ func TestOneFaultLosesNothing(t *testing.T) {
 // Without a fault, or with faults that the brokers don't feel, nothing is
 // switched, and no broker is stopped.
 func TestNeedlessSwitches(t *testing.T) {
-	calm := []fault{apiDown, restartController, save, pauseGuard, deselect}
+	calm := []fault{apiDown, restartController, save, pauseGuard, deselect, putBack}
 	quiet := func(seed uint64) Plan {
 		p := plan(seed)
 		p.Calm, p.Faults = true, []fault{}

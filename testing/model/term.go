@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/failover"
@@ -12,6 +13,7 @@ type term struct {
 	started time.Time
 	service service
 	known   bool // the service is as last read or written, surely
+	newest  *record.Record
 	claimed bool
 	usurped time.Time
 	writes  int
@@ -68,7 +70,7 @@ func (c *controller) think() {
 func (c *controller) observe() failover.Observation {
 	t := &c.term
 	o := failover.Observation{
-		Now: c.wall(), Me: c.name, Settings: c.w.settings, Record: t.service.rec, Selector: t.service.selector, Targets: c.w.settings.Targets(t.service.slot),
+		Now: c.wall(), Me: c.name, Settings: c.w.settings, Record: t.service.rec, Known: t.newest, Selector: t.service.selector, Targets: c.w.settings.Targets(t.service.slot),
 		Brokers: c.view(), Started: t.started, Request: t.service.request, Paused: t.service.paused,
 	}
 	if r := o.Record; r != nil && r.Pending != "" {
@@ -85,6 +87,16 @@ func (c *controller) observe() failover.Observation {
 
 // decide is the shipped Decide, or what a seeded bug makes of it.
 func (c *controller) decide(o failover.Observation) failover.Action {
+	if c.w.mutation == OlderTaken {
+		o.Known = nil
+		for role, b := range o.Brokers {
+			if b.Status != nil {
+				s := *b.Status
+				s.Record, b.Status = nil, &s
+				o.Brokers[role] = b
+			}
+		}
+	}
 	if r := o.Record; r != nil {
 		switch {
 		case c.w.mutation == NoWait && r.Pending != "":
@@ -135,7 +147,7 @@ func (c *controller) apply(a failover.Action) {
 	t, number := &c.term, c.number
 	t.writing = true
 	t.writes++
-	leads := a.Kind == failover.Bootstrap || a.Kind == failover.Repair || a.Kind == failover.Finish
+	leads := slices.Contains([]failover.Kind{failover.Bootstrap, failover.Restore, failover.Repair, failover.Finish}, a.Kind)
 	old := t.service.rec
 	call(&c.process, &c.w.api.process, c.w.settings.Failover.Permit.Age.Std(),
 		func(reply func(outcome)) { reply(c.w.api.write(c, old, a.Record, leads)) },
@@ -150,7 +162,7 @@ func (c *controller) apply(a failover.Action) {
 				return
 			}
 			r := a.Record
-			t.service.rec, t.claimed = &r, true
+			t.service.rec, t.newest, t.claimed = &r, &r, true
 			if leads {
 				t.service.selector, t.service.slot = r.Active, r.Slot
 			}
@@ -177,6 +189,9 @@ func (c *controller) read() {
 		t.reading = false
 		if ok && writes == t.writes {
 			t.service, t.known = s, true
+			if s.rec != nil && (t.newest == nil || s.rec.Epoch > t.newest.Epoch) {
+				t.newest = s.rec
+			}
 			c.think()
 		}
 	})
