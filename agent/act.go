@@ -95,7 +95,7 @@ func (g *Guard) start(a Action) {
 		g.poke()
 		return
 	}
-	nothing := a.Empty || !holds(g.o.Program.DataDir)
+	nothing := a.Empty || !g.holds(g.o.Program.DataDir)
 	var p process
 	err := g.configure(a.Slot)
 	if err == nil {
@@ -123,26 +123,41 @@ func (g *Guard) start(a Action) {
 	g.poke()
 }
 
-// wait takes note of the end of a run.
+// wait takes note of the end of a run, and then of what it has left: a disk that
+// hangs, which may be why it has ended, mustn't keep others from knowing.
 func (g *Guard) wait(run string, p process) {
 	state, err := p.Wait()
-	how, data := "unknown", holds(g.o.Program.DataDir)
+	how := "unknown"
 	if err == nil {
 		how = state.String()
 	}
+	if !g.ended(run, how) {
+		return
+	}
+	data := g.holds(g.o.Program.DataDir)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.child.run == "" && !g.emptied {
+		g.data = data
+		g.poke()
+	}
+}
+
+// ended takes note of a run's end, unless that is known. The caller doesn't hold g.mu.
+func (g *Guard) ended(run, how string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.child.run != run {
-		return
+		return false
 	}
 	if g.child.asked == "" {
 		g.metrics.stopped(downCrashed)
 	}
-	g.data = data
 	g.child.end(g.now())
 	g.log.Info("the broker has ended", "run", run, "how", how, "down", g.child.down)
 	g.publish(g.now()) // others needn't wait for the loop
 	g.poke()
+	return true
 }
 
 // reapOrphans does what process 1 has to.

@@ -78,6 +78,7 @@ type Guard struct {
 	metrics *meters
 	launch  *launcher
 	conf    *os.File // the broker's configuration, in memory
+	holds   func(dir string) bool
 	boot    string
 	begin   time.Duration // of the clock
 	wake    chan struct{} // holds a value when there is something to look at
@@ -115,7 +116,7 @@ type Guard struct {
 func New(o Options) *Guard {
 	g := &Guard{
 		o: o, log: o.Log.With("role", o.Role), client: peer.NewClient(o.Network.Identity, o.Network.Dialer), boot: rand.Text()[:8], slot: mathrand.IntN(config.Slots),
-		begin: uptime(), wake: make(chan struct{}, 1), changed: make(chan struct{}), ledger: NewLedger(o.Role), leaving: -1,
+		begin: uptime(), wake: make(chan struct{}, 1), changed: make(chan struct{}), ledger: NewLedger(o.Role), leaving: -1, holds: holds,
 	}
 	g.child = child{down: downStarting, stopping: -1}
 	g.metrics = newMeters(g)
@@ -157,7 +158,7 @@ func (g *Guard) Run(ctx context.Context) error {
 		return err
 	}
 	defer g.conf.Close()
-	g.launch, g.data = newLauncher(), holds(g.o.Program.DataDir)
+	g.launch, g.data = newLauncher(), g.holds(g.o.Program.DataDir)
 	defer g.launch.Close()
 	group, inner := errgroup.WithContext(inner)
 	if err := g.listen(inner, group); err != nil {
@@ -265,7 +266,7 @@ func (g *Guard) tell(a Action) {
 // permitAge is how old the newest permit is, below 0 if there is none.
 func (g *Guard) permitAge() time.Duration {
 	if g.ledger.Permit() < 0 {
-		return -1
+		return -time.Second
 	}
 	return g.now() - g.ledger.Permit()
 }

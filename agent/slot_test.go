@@ -54,6 +54,21 @@ func TestReplacedBrokerListensElsewhere(t *testing.T) {
 	}
 }
 
+// A disk that hangs may be why a broker has ended: others know all the same.
+func TestTheEndIsToldBeforeTheDiskIsLookedAt(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.ready()
+	g, disk := p.sides[primary].g, make(chan struct{})
+	g.mu.Lock()
+	g.holds = func(string) bool { <-disk; return true }
+	g.mu.Unlock()
+	must(t, p.broker(primary).Kill())
+	p.until(primary, "the crash", time.Second, func(s record.Status) bool { return s.Run == "" && !s.Data })
+	close(disk)
+	p.until(primary, "the data", time.Second, func(s record.Status) bool { return s.Data })
+}
+
 // What has changed in mosquitto.conf is read at SIGHUP, though the broker has a
 // copy of it.
 func TestHangupReadsTheConfigurationAnew(t *testing.T) {
