@@ -54,6 +54,9 @@ type Options struct {
 	Role string
 	// Settings are the pair's.
 	Settings config.Agent
+	// State is the file that keeps the record for a guard which starts again in
+	// the same pod; "" for none.
+	State string
 	// Program is the broker's.
 	Program Program
 	// Network is where others are.
@@ -158,6 +161,7 @@ func (g *Guard) Run(ctx context.Context) error {
 		return err
 	}
 	defer g.conf.Close()
+	g.recall()
 	g.launch, g.data = newLauncher(), g.holds(g.o.Program.DataDir)
 	defer g.launch.Close()
 	group, inner := errgroup.WithContext(inner)

@@ -13,11 +13,17 @@ type Ledger struct {
 	// newest is the record with the highest epoch, however it came; read is the
 	// newest of those that came from the API.
 	newest, read *record.Record
-	permit       time.Duration
+	// recalled says that nothing was forgotten when the guard began.
+	recalled bool
+	permit   time.Duration
 }
 
 // NewLedger returns the ledger of role's guard, which has just begun.
 func NewLedger(role string) *Ledger { return &Ledger{role: role, permit: -1} }
+
+// Recall takes the newest record that a guard before this one knew, in the same
+// pod, before anything else.
+func (l *Ledger) Recall(r record.Record) { l.newest, l.recalled = &r, true }
 
 // Read takes the answer of the API to what was asked at sent. It is a permit
 // where it names this broker active, with no switch under way, unless something
@@ -63,8 +69,8 @@ func (l *Ledger) Word(w record.Word, sent time.Duration) {
 }
 
 // Give is the word for the other broker's guard: that it is active, and that
-// nobody has told this one to take over. Without a record read from the API
-// since this guard began it gives none: what it was told before then is
+// nobody has told this one to take over. Without a record recalled, or read from
+// the API since this guard began, it gives none: what it was told before then is
 // forgotten. After that a pushed record will do, for whoever begins a switch
 // waits until this very guard has the next one.
 func (l *Ledger) Give() record.Word {
@@ -72,7 +78,7 @@ func (l *Ledger) Give() record.Word {
 		return record.Word{}
 	}
 	r := l.newest
-	given := l.read != nil && r.Active == record.Other(l.role) && r.Pending == ""
+	given := (l.read != nil || l.recalled) && r.Active == record.Other(l.role) && r.Pending == ""
 	return record.Word{Epoch: r.Epoch, Given: given}
 }
 

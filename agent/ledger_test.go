@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,8 @@ func TestWords(t *testing.T) {
 		"nothing known":         {nil, nil, record.Word{}},
 		"told alone":            {nil, []record.Record{standby}, record.Word{Epoch: 5}},
 		"read":                  {[]record.Record{standby}, nil, record.Word{Epoch: 5, Given: true}},
+		"recalled":              {nil, nil, record.Word{Epoch: 5, Given: true}},
+		"recalled, withdrawn":   {nil, []record.Record{rec(6, primary, secondary, secondary)}, record.Word{Epoch: 6}},
 		"withdrawn by a push":   {[]record.Record{standby}, []record.Record{rec(6, primary, secondary, secondary)}, record.Word{Epoch: 6}},
 		"withdrawn by a read":   {[]record.Record{standby, rec(6, primary, secondary, secondary)}, nil, record.Word{Epoch: 6}},
 		"no standby any more":   {[]record.Record{standby}, []record.Record{rec(6, primary, "", "")}, record.Word{Epoch: 6, Given: true}},
@@ -69,6 +72,9 @@ func TestWords(t *testing.T) {
 		"active itself":         {[]record.Record{rec(5, secondary, primary, "")}, nil, record.Word{Epoch: 5}},
 	} {
 		l := NewLedger(secondary)
+		if strings.HasPrefix(name, "recalled") {
+			l.Recall(standby)
+		}
 		for _, r := range c.read {
 			l.Read(r, 0)
 		}

@@ -125,7 +125,7 @@ func newPair(t *testing.T) *pair {
 		must(t, os.Mkdir(data, 0o700))
 		must(t, os.WriteFile(conf, []byte(text), 0o600))
 		p.sides[role] = &side{port: ports[n], conf: conf, host: host, network: networks[role], data: data, g: New(Options{
-			Role: role, Settings: s, Network: networks[role], API: p.api, Log: testLog(t),
+			Role: role, Settings: s, Network: networks[role], API: p.api, Log: testLog(t), State: filepath.Join(dir, role+".json"),
 			Program: Program{Args: []string{mosquitto(), "-c", conf}, Stderr: logFile(t, role), DataDir: data},
 			Sessions: Loopback{
 				Listener: s.Listener, Interval: s.Failover.Probe.Interval.Std(), Timeout: s.Failover.Probe.Timeout.Std(),

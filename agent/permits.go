@@ -2,9 +2,13 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/http"
+	"os"
 	"time"
 
+	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -84,18 +88,51 @@ func (g *Guard) askForWord(ctx context.Context) {
 	})
 }
 
-// adopted has the loop act on a newer record at once.
+// adopted has the loop act on a newer record at once. It is kept before anybody
+// is told that it is known: of what a controller counts on, a guard that starts
+// again must have forgotten nothing.
 func (g *Guard) adopted(before int64, from string) {
 	if g.ledger.Epoch() == before {
 		return
 	}
 	r := g.ledger.newest
+	g.keep(r)
 	if r.Pending == "" || !g.switching {
 		g.pending = g.now()
 	}
 	g.switching = r.Pending != ""
 	g.log.Info("a new record", "from", from, "epoch", r.Epoch, "active", r.Active, "standby", r.Standby, "pending", r.Pending, "reason", r.Reason)
 	g.poke()
+}
+
+// keep writes the record where recall finds it. If that can't be done, there is
+// to be none.
+func (g *Guard) keep(r *record.Record) {
+	if g.o.State == "" {
+		return
+	}
+	if err := atomicfile.Write(g.o.State, []byte(r.String()), 0o600); err != nil {
+		g.fail("keeping the record", errors.Join(err, os.Remove(g.o.State)))
+	}
+}
+
+// recall takes up what a guard before this one, in the same pod, knew.
+func (g *Guard) recall() {
+	data, err := os.ReadFile(g.o.State)
+	if g.o.State == "" || errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var r *record.Record
+	if err == nil {
+		r, err = record.Parse(string(data))
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fail("recalling the record", err)
+	if r != nil {
+		g.ledger.Recall(*r)
+		g.log.Info("recalled the record", "epoch", r.Epoch, "active", r.Active, "standby", r.Standby, "pending", r.Pending)
+	}
 }
 
 func textOf(err error) string {

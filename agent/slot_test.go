@@ -69,6 +69,31 @@ func TestTheEndIsToldBeforeTheDiskIsLookedAt(t *testing.T) {
 	p.until(primary, "the data", time.Second, func(s record.Status) bool { return s.Data })
 }
 
+// A guard that starts again in its pod has forgotten nothing: it gives its word
+// while there is no API, unless it was withdrawn.
+func TestAGuardRecallsTheRecord(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.ready()
+	again := func() record.Word {
+		g := New(p.sides[secondary].g.o)
+		g.recall()
+		return g.ledger.Give()
+	}
+	if w := again(); !w.Given {
+		t.Errorf("the standby's guard gives no word: %+v", w)
+	}
+	p.write(func(r *record.Record) { r.Pending = secondary }, secondary)
+	if w := again(); w.Given || w.Epoch != 4 {
+		t.Errorf("the word was withdrawn, and is given: %+v", w)
+	}
+	must(t, os.Remove(p.sides[secondary].g.o.State))
+	must(t, os.Mkdir(p.sides[secondary].g.o.State, 0o700)) // can't be read, nor written
+	if w := again(); w != (record.Word{}) {
+		t.Errorf("by nothing: %+v", w)
+	}
+}
+
 // What has changed in mosquitto.conf is read at SIGHUP, though the broker has a
 // copy of it.
 func TestHangupReadsTheConfigurationAnew(t *testing.T) {

@@ -26,10 +26,12 @@ const (
 	Slots     = 1000
 
 	// AgentPath is where the agent's image has its program, AgentDir where a
-	// broker's pod gets a copy, and AgentConfigDir where its settings are.
+	// broker's pod gets a copy, AgentConfigDir where its settings are, and
+	// AgentStateDir what a guard is to know when it starts again in the same pod.
 	AgentPath      = "/usr/bin/mosqagent"
 	AgentDir       = "/mosqagent"
 	AgentConfigDir = "/etc/mosqagent"
+	AgentStateDir  = "/run/mosqagent"
 	// AgentFile and AgentTLSDir are in AgentConfigDir; AgentLoginDir holds the
 	// health user's OptionsFile in a controller's pod.
 	AgentFile     = "agent.json"

@@ -16,11 +16,13 @@ import (
 const (
 	agentContainer  = "agent"
 	programVolume   = "agent"          // the program, in a broker's pod
+	stateVolume     = "agent-state"    // what a guard knows when it starts again
 	settingsVolume  = "agent-settings" // what it reads
 	tokenVolume     = "token"
 	agentNameLabel  = "mosqagent"
 	agentDisk       = "64Mi"
 	agentDiskLow    = "8Mi"
+	agentState      = "1Mi"
 	agentMemory     = "64Mi"
 	agentMemorySoft = "48MiB"
 	// guardMemory is what a broker's container gets besides deploy.memory, for
@@ -166,19 +168,22 @@ func (d objects) guarded(pod *corev1.PodSpec) {
 	if d.role == "" {
 		return
 	}
-	size := resource.MustParse(agentDisk)
+	size, state := resource.MustParse(agentDisk), resource.MustParse(agentState)
 	pod.ServiceAccountName = d.brokerAccount()
 	pod.InitContainers = []corev1.Container{d.installer()}
 	pod.Tolerations = tolerations(nil)
 	pod.Volumes = append(pod.Volumes,
 		corev1.Volume{Name: programVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &size}}},
+		// In memory: a guard mustn't wait for a disk, nor know what was before its node's last start.
+		corev1.Volume{Name: stateVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory, SizeLimit: &state}}},
 		d.settingsVolume(), token())
 	c := &pod.Containers[0]
 	c.Command = agentArgs(path.Join(config.AgentDir, path.Base(config.AgentPath)), "guard", "--role", d.role,
 		"--", config.BrokerPath, "-c", path.Join(config.ConfigDir, config.ConfFile))
 	c.Env = append(c.Env, agentEnv(guardMemorySoft)...)
 	c.Ports = append(c.Ports, agentPorts()...)
-	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: programVolume, MountPath: config.AgentDir, ReadOnly: true})
+	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: programVolume, MountPath: config.AgentDir, ReadOnly: true},
+		corev1.VolumeMount{Name: stateVolume, MountPath: config.AgentStateDir})
 	c.VolumeMounts = append(c.VolumeMounts, agentMounts()...)
 }
 

@@ -143,7 +143,7 @@ func TestMounts(t *testing.T) {
 				for _, key := range keys(t, objs, d.Spec.Template.Spec.Volumes[i]) {
 					mounted[path.Join(m.MountPath, key)] = true
 				}
-				if writable := m.MountPath == config.DataDir; m.ReadOnly == writable {
+				if writable := m.MountPath == config.DataDir || m.MountPath == config.AgentStateDir; m.ReadOnly == writable {
 					t.Errorf("%s: read-only is %v", m.MountPath, m.ReadOnly)
 				}
 			}
@@ -246,7 +246,8 @@ func keys(t *testing.T, objs []runtime.Object, v corev1.Volume) []string {
 				return slices.Collect(maps.Keys(m.Data))
 			}
 		}
-	case v.EmptyDir != nil && v.EmptyDir.SizeLimit.String() == "64Mi":
+	case v.EmptyDir != nil && v.EmptyDir.SizeLimit.String() == "64Mi",
+		v.EmptyDir != nil && v.EmptyDir.SizeLimit.String() == "1Mi" && v.EmptyDir.Medium == corev1.StorageMediumMemory:
 		return nil
 	}
 	t.Errorf("volume %+v has no source", v)

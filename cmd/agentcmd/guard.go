@@ -56,7 +56,7 @@ func (a *app) guard(ctx context.Context, role string, program []string) error {
 	p, log := s.Failover.Probe, newLines(a.Err)
 	defer log.Close()
 	g := agent.New(agent.Options{
-		Role: role, Settings: s,
+		Role: role, Settings: s, State: path.Join(config.AgentStateDir, "record.json"),
 		Program: agent.Program{Args: program, Stdout: os.Stdout, Stderr: os.Stderr, DataDir: config.DataDir},
 		Network: agent.ClusterNetwork(s, role, id),
 		API:     service{client, s.Name},

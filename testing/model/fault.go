@@ -120,6 +120,7 @@ func (w *World) respawn(g *guard) {
 		case !g.dead && g.leaving >= 0:
 			w.respawn(g)
 		case g.dead && !w.net.off[g.node]:
+			g.kept = nil
 			if !w.settings.Persistent {
 				w.brokers[g.role].saved = [topics]int{}
 			}
@@ -249,6 +250,7 @@ func (w *World) switchOff(node int) func() {
 	c.boot++
 	if node < 2 {
 		w.guards[node].end()
+		w.guards[node].kept = nil
 	}
 	return func() {
 		w.net.off[node] = false

@@ -20,6 +20,7 @@ type guard struct {
 	begun    time.Duration // own clock
 	slot     int
 	ledger   *agent.Ledger
+	kept     *record.Record // what the pod remembers
 	leaving  time.Duration
 	relink   bool
 	wanted   time.Duration // since when relink
@@ -60,11 +61,16 @@ func newGuard(w *World, role int) *guard {
 	return g
 }
 
-// begin is a new start of the program, and of its container: without memory.
+// begin is a new start of the program, and of its container: without memory but for
+// the record.
 func (g *guard) begin() {
 	fresh := guard{process: g.process, role: g.role, ledger: agent.NewLedger(roles[g.role]), leaving: -1, stopping: -1, answered: -1, needs: -1, down: "starting", slot: g.w.rng.IntN(config.Slots)}
 	fresh.boot++
 	fresh.dead = false
+	if g.kept != nil {
+		fresh.kept = g.kept
+		fresh.ledger.Recall(*g.kept)
+	}
 	*g = fresh
 	g.begun = g.clock()
 	g.w.log("%s: guard begins", roles[g.role])

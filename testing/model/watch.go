@@ -18,6 +18,7 @@ func (g *guard) await(_ string, after int64, wait time.Duration, reply func(reco
 // told takes a pushed record, and answers once what it forbids has ended.
 func (g *guard) told(r record.Record, reply func(record.Status)) {
 	g.ledger.Told(r, g.now())
+	g.kept = g.ledger.Newest()
 	g.pended()
 	g.pass()
 	if !g.ending {
@@ -51,6 +52,7 @@ func (g *guard) readRecord() {
 		}
 		before := g.ledger.Epoch()
 		g.ledger.Read(*r, sent)
+		g.kept = g.ledger.Newest()
 		g.pended()
 		if g.ledger.Epoch() != before {
 			g.pass()
