@@ -251,6 +251,33 @@ func TestElectWithoutALease(t *testing.T) {
 	}
 }
 
+// TestElectAfterSilence: a candidate asks again where an API server takes the call
+// and never answers it.
+func TestElectAfterSilence(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodPut} {
+		s := newServer(t)
+		var silent atomic.Bool
+		s.before = func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.Method != method || silent.Swap(true) {
+				return false
+			}
+			io.Copy(io.Discard, r.Body) // else the server doesn't see the client go
+			<-r.Context().Done()
+			return true
+		}
+		e := standing("me", nil)
+		leads, end := stand(t, s.client(t), e)
+		began := time.Now()
+		expect(t, leads, true)
+		if took := time.Since(began); took < e.Renew/2 {
+			t.Errorf("%s: it led after %s, without a silence", method, took)
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestElectRefusesTimes(t *testing.T) {
 	e := standing("me", nil)
 	e.Renew = e.Duration

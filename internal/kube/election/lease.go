@@ -37,12 +37,10 @@ var _ resourcelock.Interface = (*lock)(nil)
 
 // Get reads the Lease.
 func (l *lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
-	lease, err := l.client.Lease(ctx, l.e.Lease)
-	if err != nil {
-		return nil, nil, l.note(err)
+	if err := l.note(l.read(ctx)); err != nil {
+		return nil, nil, err
 	}
-	l.last = lease
-	r := resourcelock.LeaseSpecToLeaderElectionRecord(&lease.Spec)
+	r := resourcelock.LeaseSpecToLeaderElectionRecord(&l.last.Spec)
 	l.tell(r.HolderIdentity)
 	if l.led && r.HolderIdentity != l.e.Identity {
 		l.stop()
@@ -85,16 +83,34 @@ func (l *lock) release(ctx context.Context, r resourcelock.LeaderElectionRecord)
 		if !errors.Is(err, kube.ErrConflict) {
 			return err
 		}
-		lease, err := l.client.Lease(ctx, l.e.Lease)
-		if err != nil {
+		if err := l.read(ctx); err != nil {
 			return err
 		}
+	}
+}
+
+// within bounds a call. client-go doesn't bound a candidate's, which an API server
+// that has died would keep waiting for as long as TCP does; and of a leader's time
+// to renew there is some left for a second try, over a new connection.
+func (l *lock) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, l.e.Renew/2)
+}
+
+// read reads the Lease.
+func (l *lock) read(ctx context.Context) error {
+	ctx, cancel := l.within(ctx)
+	defer cancel()
+	lease, err := l.client.Lease(ctx, l.e.Lease)
+	if err == nil {
 		l.last = lease
 	}
+	return err
 }
 
 // write writes the Lease as last read, with r in it.
 func (l *lock) write(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	ctx, cancel := l.within(ctx)
+	defer cancel()
 	lease := l.last.DeepCopy()
 	lease.Spec = resourcelock.LeaderElectionRecordToLeaseSpec(&r)
 	sent := time.Now()
