@@ -43,7 +43,7 @@ func (c *Controller) poll(ctx context.Context, role string) {
 		case <-next.C:
 			last = time.Now()
 			open++
-			go func() { answers <- c.ask(ctx, role, after, wait, last) }()
+			go func(after int64, sent time.Time) { answers <- c.ask(ctx, role, after, wait, sent) }(after, last)
 			next.Reset(every)
 		case a := <-answers:
 			open--

@@ -310,7 +310,9 @@ func (g *fakeGuard) Push(ctx context.Context, r record.Record) (record.Status, e
 }
 
 func (g *fakeGuard) Run(ctx context.Context) {
+	g.w.mu.Lock()
 	g.asked = time.Now()
+	g.w.mu.Unlock()
 	for ctx.Err() == nil {
 		if g.serves() && !g.hidden() {
 			now := time.Now()
