@@ -120,7 +120,7 @@ func (a *app) uploadProgress() (report func(done, total int64), end func()) {
 func (a *app) pushNotes(ref string, p image.Pushed) {
 	a.progress("pushed %s: %d blobs uploaded", ref, p.Uploaded)
 	if p.SBOM == "" {
-		a.progress("no SBOM is attached: the image has none, or the registry takes none")
+		a.note("no SBOM is attached: the image has none of all that is in it, or the registry takes none")
 	}
 	if p.DefaultsLeftOut {
 		a.note("the test credentials were left out: built %s, pushed %s (--with-test-credentials pushes them)", p.Built, p.Digest)

@@ -47,7 +47,8 @@ func TestPushNotes(t *testing.T) {
 		p     image.Pushed
 		wants []string
 	}{
-		{"localhost:5000/m", image.Pushed{}, nil},
+		{"localhost:5000/m", image.Pushed{SBOM: "sha256:cc"}, nil},
+		{"localhost:5000/m", image.Pushed{}, []string{"no SBOM is attached"}},
 		{"registry.example.com/m", image.Pushed{DefaultsLeftOut: true, Built: "sha256:aa", Digest: "sha256:bb"}, []string{"left out", "sha256:aa", "sha256:bb", "--with-test-credentials"}},
 		{"quay.io/example/m", image.Pushed{}, []string{"private", "--pull-secret NAME"}},
 	} {

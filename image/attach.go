@@ -135,45 +135,53 @@ func refusesArtifacts(err error) bool {
 }
 
 // sbomOf reads the list of contents out of img, from the highest layer that has
-// one; nil where none has.
+// one; nil where none has, or where a layer above that, but for the defaults, holds
+// more than folders: of these the list knows nothing.
 func sbomOf(img Image) ([]byte, error) {
 	layers, err := img.Layers()
 	if err != nil {
 		return nil, fmt.Errorf("reading the layers: %w", err)
 	}
-	for _, l := range slices.Backward(layers) {
-		data, err := fileIn(l, config.SBOMPath)
+	m, err := img.Manifest()
+	if err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	for i, l := range slices.Backward(layers) {
+		data, others, err := fileIn(l, config.SBOMPath)
 		if err != nil {
 			return nil, fmt.Errorf("looking for %q: %w", config.SBOMPath, err)
 		}
-		if data != nil {
+		if data != nil || others && !isDefaults(m.Layers[i]) {
 			return data, nil
 		}
 	}
 	return nil, nil
 }
 
-// fileIn reads a file of one layer; nil where it has none of that path.
-func fileIn(l v1.Layer, path string) (data []byte, err error) {
+// fileIn reads a file of one layer; nil where it has none of that path. others
+// says whether it has come upon anything else but folders.
+func fileIn(l v1.Layer, path string) (data []byte, others bool, err error) {
 	r, err := Unpack(l)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	for tr := tar.NewReader(r); ; {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			return nil, nil
+			return nil, others, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, others, err
 		}
 		if name, err := cleanName(h.Name); err != nil || "/"+name != path || h.Typeflag != tar.TypeReg {
+			others = others || h.Typeflag != tar.TypeDir
 			continue
 		}
 		if h.Size > maxSBOM {
-			return nil, fmt.Errorf("it has %d bytes, more than %d", h.Size, maxSBOM)
+			return nil, others, fmt.Errorf("it has %d bytes, more than %d", h.Size, maxSBOM)
 		}
-		return io.ReadAll(tr)
+		data, err = io.ReadAll(tr)
+		return data, others, err
 	}
 }

@@ -55,7 +55,8 @@ type Pushed struct {
 	// DefaultsLeftOut says that the layer of test credentials stayed behind.
 	DefaultsLeftOut bool
 	// SBOM is the digest of the list of contents that was attached to the
-	// image; "" where the image has none, or the registry takes none.
+	// image; "" where the image has none, or has files above it that it doesn't
+	// list, or the registry takes none.
 	SBOM string
 	// Uploaded counts the blobs that the registry lacked.
 	Uploaded int

@@ -1,10 +1,12 @@
 package image_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -16,7 +18,10 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/package-url/packageurl-go"
 	spdxjson "github.com/spdx/tools-golang/json"
 	"github.com/spdx/tools-golang/spdx"
@@ -238,6 +243,25 @@ func TestPushAttachesTheSBOM(t *testing.T) {
 				t.Errorf("attached are %d bytes, %v, want the %d in the image", len(got), err, len(want))
 			}
 		})
+	}
+}
+
+// A list that other files lie above doesn't list them.
+func TestPushAttachesNoListOfLess(t *testing.T) {
+	for name, kind := range map[string]byte{"plugin.so": tar.TypeReg, ".wh.bin": tar.TypeReg, "link": tar.TypeSymlink, "folder/": tar.TypeDir} {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		if err := errors.Join(w.WriteHeader(&tar.Header{Name: name, Typeflag: kind, Linkname: "x"}), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		img, err := mutate.AppendLayers(testImage(t), static.NewLayer(b.Bytes(), types.OCIUncompressedLayer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pushed, err := image.Push(t.Context(), img, pushTo(serve(t, newFakeRegistry())))
+		if err != nil || (pushed.SBOM != "") != (kind == tar.TypeDir) {
+			t.Errorf("%s above it: SBOM %q, %v", name, pushed.SBOM, err)
+		}
 	}
 }
 
