@@ -40,15 +40,18 @@ func TestVerifyIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
-		if arch == "unknown" {
-			continue
-		}
-		doc, err := json.Marshal(map[string]any{"name": arch, "packages": []any{1, 2}})
+		doc, err := json.Marshal(map[string]any{"spdxVersion": "SPDX-2.3", "name": arch, "packages": []any{1, 2}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := signer.sign(tag, img, doc, nil); err != nil {
-			t.Fatal(err)
+		docs := [][]byte{[]byte(`{}`), []byte(`"SPDXVersion: SPDX-2.3"`), doc} // the first two are none
+		if arch == "unknown" {
+			docs = docs[:2]
+		}
+		for _, doc := range docs {
+			if err := signer.sign(tag, img, doc, nil); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := remote.WriteIndex(tag, index); err != nil {

@@ -181,28 +181,36 @@ func (k *PublicKey) sboms(image name.Digest, d *remote.Descriptor, opts []remote
 	return list, nil
 }
 
-// attested returns the list of contents that the key attests, or ErrNoSBOM.
+// spdxDocument is a list of contents, as far as it is needed here.
+type spdxDocument struct {
+	Version  string            `json:"spdxVersion"`
+	Name     string            `json:"name"`
+	Packages []json.RawMessage `json:"packages"`
+}
+
+// attested returns the list of contents that the key attests, or ErrNoSBOM. What
+// calls itself one and is no SPDX document in JSON is passed over.
 func (k *PublicKey) attested(s shelf) (AttestedSBOM, error) {
 	attestations, err := s.list(attestationSuffix, envelopeType, maxAttestation)
 	if err != nil {
 		return AttestedSBOM{}, err
 	}
-	c, why := find(attestations, s.image, predicateSPDX, k.envelope)
-	if why != nil {
+	var doc spdxDocument
+	read := func(a attached) (claim, error) {
+		c, err := k.envelope(a)
+		if doc = (spdxDocument{}); json.Unmarshal(c.content, &doc) != nil || doc.Version == "" {
+			c.predicate = "" // as of "cosign attest --type spdx", which makes one string of all
+		}
+		return c, err
+	}
+	if _, why := find(attestations, s.image, predicateSPDX, read); why != nil {
 		bundles, err := s.bundles()
 		if err != nil {
 			return AttestedSBOM{}, err
 		}
-		if c, why = find(bundles, s.image, predicateSPDX, k.envelope); why != nil {
+		if _, why = find(bundles, s.image, predicateSPDX, read); why != nil {
 			return AttestedSBOM{}, ErrNoSBOM
 		}
-	}
-	var doc struct {
-		Name     string            `json:"name"`
-		Packages []json.RawMessage `json:"packages"`
-	}
-	if err := json.Unmarshal(c.content, &doc); err != nil {
-		return AttestedSBOM{}, fault.With(fault.Refused, fmt.Errorf("reading the list of contents: %w", err))
 	}
 	return AttestedSBOM{Digest: s.image.DigestStr(), Name: doc.Name, Packages: len(doc.Packages)}, nil
 }
