@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +31,7 @@ skopeo's --sign-by-sigstore-private-key sign is found. No transparency log is
 asked.
 
 The lists of contents, SPDX documents, that the key attests are named too; with
---require-sbom there has to be one.
+--require-sbom there has to be one, and of an index one of each image in it.
 
 It exits with 3 where the image isn't signed, not by this key, or where the
 signature is another image's, and with 4 where the registry doesn't give it.`,
@@ -67,9 +69,10 @@ func (a *app) imageVerify(ctx context.Context, o verifyOptions, ref string) erro
 	if err != nil {
 		return err
 	}
-	if o.requireSBOM && len(v.SBOMs) == 0 {
-		return fault.With(fault.Refused, fault.Hint(fmt.Errorf("verifying the image %q: %w", ref, image.ErrNoSBOM),
-			"it is signed; without --require-sbom that is enough"))
+	if o.requireSBOM {
+		if err := checkListed(ref, v); err != nil {
+			return err
+		}
 	}
 	if o.look.format == formatJSON {
 		return printAsJSON(a.Out, v)
@@ -77,6 +80,15 @@ func (a *app) imageVerify(ctx context.Context, o verifyOptions, ref string) erro
 	a.verifiedNotes(v)
 	_, err = fmt.Fprintln(a.Out, v.Reference)
 	return err
+}
+
+// checkListed reports images whose contents the key doesn't attest.
+func checkListed(ref string, v image.Verified) error {
+	if len(v.SBOMs) > 0 && len(v.Unlisted) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("verifying the image %q: %w: %s", ref, image.ErrNoSBOM, cmp.Or(strings.Join(v.Unlisted, ", "), v.Digest))
+	return fault.With(fault.Refused, fault.Hint(err, "it is signed; without --require-sbom that is enough"))
 }
 
 // verifiedNotes says what the signatures cover, besides the digest.
@@ -93,7 +105,7 @@ func (a *app) verifiedNotes(v image.Verified) {
 		}
 		a.progress("SBOM attested: %s, %d packages, of %s", shown(s.Name), s.Packages, of)
 	}
-	if len(v.SBOMs) == 0 {
-		a.progress("no SBOM is attested by this key")
+	for _, d := range v.Unlisted {
+		a.progress("no SBOM is attested by this key of %s", d)
 	}
 }

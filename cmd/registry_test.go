@@ -41,6 +41,19 @@ func TestLoginFilesAreThoseOfPodmanAndDocker(t *testing.T) {
 	}
 }
 
+func TestCheckListed(t *testing.T) {
+	one := []image.AttestedSBOM{{Digest: "sha256:aa"}}
+	for want, v := range map[string]image.Verified{
+		"":                       {Digest: "sha256:aa", SBOMs: one},
+		"by this key: sha256:aa": {Digest: "sha256:aa"},
+		": sha256:bb, sha256:cc": {Digest: "sha256:aa", SBOMs: one, Unlisted: []string{"sha256:bb", "sha256:cc"}},
+	} {
+		if err := checkListed("x", v); (err == nil) != (want == "") || err != nil && (!strings.HasSuffix(err.Error(), want) || fault.CodeOf(err) != fault.Refused) {
+			t.Errorf("%+v: %v, want %q", v, err, want)
+		}
+	}
+}
+
 func TestPushNotes(t *testing.T) {
 	for _, c := range []struct {
 		ref   string

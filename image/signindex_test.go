@@ -34,12 +34,14 @@ func TestVerifyIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	var index v1.ImageIndex = empty.Index
-	for _, arch := range []string{"amd64", "arm64", "unknown"} {
+	unlisted := ""
+	for _, p := range []string{"linux/amd64", "linux/arm64", "linux/unknown", "unknown/unknown"} {
+		os, arch, _ := strings.Cut(p, "/")
 		img, err := random.Image(100, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: os, Architecture: arch}}})
 		doc, err := json.Marshal(map[string]any{"spdxVersion": "SPDX-2.3", "name": arch, "packages": []any{1, 2}})
 		if err != nil {
 			t.Fatal(err)
@@ -47,6 +49,10 @@ func TestVerifyIndex(t *testing.T) {
 		docs := [][]byte{[]byte(`{}`), []byte(`"SPDXVersion: SPDX-2.3"`), doc} // the first two are none
 		if arch == "unknown" {
 			docs = docs[:2]
+		}
+		if p == "linux/unknown" {
+			digest, _ := img.Digest()
+			unlisted = digest.String()
 		}
 		for _, doc := range docs {
 			if err := signer.sign(tag, img, doc, nil); err != nil {
@@ -65,7 +71,7 @@ func TestVerifyIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, err := Verify(t.Context(), ref, &signer.public, ReadOptions{RetryDelay: time.Millisecond})
-	if err != nil || v.Identity != ref {
+	if err != nil || v.Identity != ref || !slices.Equal(v.Unlisted, []string{unlisted}) {
 		t.Fatalf("%+v, %v", v, err)
 	}
 	var found []string

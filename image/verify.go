@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -36,6 +37,9 @@ type Verified struct {
 	// SBOMs are the lists of contents that the key attests: of the image, or of
 	// an index and the images in it, those that have one.
 	SBOMs []AttestedSBOM `json:"sboms"`
+	// Unlisted are the digests of those that have none: the image, or images of
+	// the index.
+	Unlisted []string `json:"unlisted"`
 }
 
 // AttestedSBOM is a list of contents, an SPDX document, that a key attests.
@@ -77,12 +81,12 @@ func verifyAt(ctx context.Context, from string, key *PublicKey, o ReadOptions) (
 		return Verified{}, explain(ctx, err, pullHint(err, ref.Context()))
 	}
 	repository := repositoryName(ref.Context().Tag(""))
-	v := Verified{Reference: repository + "@" + d.Digest.String(), Digest: d.Digest.String(), SBOMs: []AttestedSBOM{}}
+	v := Verified{Reference: repository + "@" + d.Digest.String(), Digest: d.Digest.String(), SBOMs: []AttestedSBOM{}, Unlisted: []string{}}
 	image := ref.Context().Digest(v.Digest)
 	signed, err := key.signatureOf(newShelf(image, opts))
 	if err == nil {
 		v.Identity = signed.identity
-		v.SBOMs, err = key.sboms(image, d, opts)
+		err = key.sboms(&v, image, d, opts)
 	}
 	switch {
 	case err == nil:
@@ -147,38 +151,41 @@ func worst(a, b error) error {
 	return a
 }
 
-// sboms returns the lists of contents that the key attests, of the image and,
-// where it is an index, of the images in it.
-func (k *PublicKey) sboms(image name.Digest, d *remote.Descriptor, opts []remote.Option) ([]AttestedSBOM, error) {
+// sboms adds to v the lists of contents that the key attests, of the image and,
+// where it is an index, of the images in it, and which of these have none.
+func (k *PublicKey) sboms(v *Verified, image name.Digest, d *remote.Descriptor, opts []remote.Option) error {
 	of := []v1.Descriptor{d.Descriptor}
 	if d.MediaType.IsIndex() {
 		var m v1.IndexManifest
 		if err := json.Unmarshal(d.Manifest, &m); err != nil {
-			return nil, fmt.Errorf("reading the index: %w", err)
+			return fmt.Errorf("reading the index: %w", err)
 		}
 		if len(m.Manifests) > maxAttached {
-			return nil, tooMuch("the index has %d images, more than %d", len(m.Manifests), maxAttached)
+			return tooMuch("the index has %d images, more than %d", len(m.Manifests), maxAttached)
 		}
 		of = append(of, m.Manifests...)
 	}
-	list := []AttestedSBOM{}
-	for _, one := range of {
+	for i, one := range of {
 		if !one.MediaType.IsImage() && !one.MediaType.IsIndex() {
 			continue
 		}
 		found, err := k.attested(newShelf(image.Digest(one.Digest.String()), opts))
 		if errors.Is(err, ErrNoSBOM) {
+			index, beside := i == 0 && d.MediaType.IsIndex(), strings.HasPrefix(platformName(one.Platform), "unknown/") // as in Variants
+			if !index && !beside {
+				v.Unlisted = append(v.Unlisted, one.Digest.String())
+			}
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if one.Platform != nil {
 			found.Platform = one.Platform.String()
 		}
-		list = append(list, found)
+		v.SBOMs = append(v.SBOMs, found)
 	}
-	return list, nil
+	return nil
 }
 
 // spdxDocument is a list of contents, as far as it is needed here.
