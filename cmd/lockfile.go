@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/packages"
 )
 
@@ -83,8 +85,16 @@ func (a *app) relock(ctx context.Context, cfg config.Config, from packages.Optio
 	if err != nil {
 		return nil, err
 	}
+	others := written
 	for _, l := range renewed {
 		written = written.With(l)
+	}
+	for _, l := range others {
+		if written.Find(l.Arch) == nil {
+			err := fmt.Errorf("locking %s alone: other packages are asked for than are locked, and the lock of %s would be lost",
+				config.Platforms(anew), config.Platforms([]string{l.Arch}))
+			return nil, fault.With(fault.Usage, fault.Hint(err, "renew all: mosqbuild image lock"))
+		}
 	}
 	data, err := written.Encode(filepath.Dir(a.lockFile()))
 	if err != nil {
