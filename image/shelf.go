@@ -63,10 +63,15 @@ func (s shelf) tag(suffix string) name.Tag {
 // are signatures; one without layers where there is nothing.
 func (s shelf) tagged(suffix string) (v1.Image, error) {
 	img, err := remote.Image(s.tag(suffix), s.opts...)
-	if answer := (*transport.Error)(nil); errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
+	if notFound(err) {
 		return mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), nil
 	}
 	return img, err
+}
+
+func notFound(err error) bool {
+	answer := (*transport.Error)(nil)
+	return errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound
 }
 
 // list reads what is under the tag with that suffix and of that type.
@@ -120,6 +125,9 @@ func (s shelf) referrers() ([]attached, error) {
 			continue
 		}
 		data, err := s.bundle(d.Digest)
+		if notFound(err) { // it was removed, but is listed still
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("reading the referrer %s: %w", d.Digest, err)
 		}

@@ -131,6 +131,35 @@ func TestSignAgain(t *testing.T) {
 	}
 }
 
+// A referrer that is listed, but gone, stands in nobody's way.
+func TestSignBesideWhatIsGone(t *testing.T) {
+	img := testImage(t)
+	f := referring(true)
+	host := serve(t, f)
+	o := pushTo(host)
+	var key *image.PublicKey
+	o.Signer, key = keyPair(t)
+	if _, err := image.Push(t.Context(), img, o); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range bundles(t, host, digest(t, img)) {
+		gone := digest(t, b)
+		f.answer = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, gone) {
+				return false
+			}
+			http.Error(w, "{}", http.StatusNotFound)
+			return true
+		}
+		if _, err := image.Push(t.Context(), img, o); err != nil {
+			t.Errorf("pushed again: %v", err)
+		}
+		if v, err := image.Verify(t.Context(), o.Reference, key, readOnce); err != nil || len(v.SBOMs) != 1 {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+}
+
 // A failure while signing leaves no tag.
 func TestSignBeforeTheTag(t *testing.T) {
 	f := newFakeRegistry()
