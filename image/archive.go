@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
@@ -49,8 +51,17 @@ func (c contents) writeArchive(ctx context.Context, w io.Writer) error {
 
 // load streams the archive into "podman load", which takes the name from the
 // archive and keeps the digest.
-func (c contents) load(ctx context.Context) error {
+func (c contents) load(ctx context.Context) (err error) {
+	tmp, err := os.MkdirTemp("", "mosqbuild-*")
+	if err != nil {
+		return fmt.Errorf("making a folder for podman: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	podman := exec.CommandContext(ctx, "podman", "load", "--quiet")
+	podman.Cancel = func() error { return podman.Process.Signal(syscall.SIGTERM) }
+	if os.Geteuid() == 0 || os.Getenv("XDG_RUNTIME_DIR") != "" { // else podman has its state there, too
+		podman.Env = append(os.Environ(), "TMPDIR="+tmp) // it leaves there what it has read when it is ended
+	}
 	r, w := io.Pipe()
 	var said bytes.Buffer
 	podman.Stdin, podman.Stdout, podman.Stderr = r, &said, &said
@@ -61,7 +72,7 @@ func (c contents) load(ctx context.Context) error {
 		written <- err
 		w.CloseWithError(err) //nolint:errcheck // it returns nil always
 	}()
-	err := podman.Run()
+	err = podman.Run()
 	r.CloseWithError(errors.New("podman has ended")) //nolint:errcheck // it returns nil always
 	werr := <-written
 	switch {

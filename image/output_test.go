@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
@@ -344,4 +345,27 @@ func TestPodmanLoads(t *testing.T) {
 	if want := digest(t, img) + " [" + testName + "]"; err != nil || strings.TrimSpace(string(out)) != want {
 		t.Errorf("podman has %s, %v, want %s", out, err, want)
 	}
+}
+
+// What podman has read of an image by then goes, too.
+func TestInterruptedLoadLeavesNothing(t *testing.T) {
+	podmanStorage(t)
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	ctx, cancel := context.WithCancel(t.Context())
+	img := &cancellingImage{testImage(t), func() {
+		for range 500 {
+			own, _ := filepath.Glob(filepath.Join(tmp, "podman*"))
+			ours, _ := filepath.Glob(filepath.Join(tmp, "mosqbuild-*", "podman*"))
+			if len(own)+len(ours) > 0 {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		cancel()
+	}}
+	if err := image.Write(ctx, img, image.Output{Format: image.FormatPodman}, testName); !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v, want that of the context", err)
+	}
+	noLeftovers(t, tmp)
 }
