@@ -57,12 +57,13 @@ func (k keychain) ResolveContext(ctx context.Context, r authn.Resource) (authn.A
 		if err == nil {
 			err = json.Unmarshal(data, &f)
 		}
-		if err != nil {
-			return nil, fault.With(fault.Usage, fmt.Errorf("reading logins in %q: %w", path, err))
+		var cfg *authn.AuthConfig
+		if err == nil {
+			cfg, err = f.login(ctx, r)
 		}
-		cfg, err := f.login(ctx, r)
 		if err != nil {
-			return nil, fmt.Errorf("reading logins in %q: %w", path, err)
+			err = fmt.Errorf("reading logins in %q: %w", path, err)
+			return nil, fault.With(fault.Usage, fault.Hint(err, "mend that file, or name another one: --authfile FILE"))
 		}
 		if cfg != nil {
 			return authn.FromConfig(*cfg), nil

@@ -371,6 +371,7 @@ func TestPushLogsIn(t *testing.T) {
 		"a store without it":   {[]string{logins("i", `{"credHelpers":{"quay.io":"test"}}`)}, false},
 		"a helper not there":   {[]string{logins("j", `{"credHelpers":{%q:"none"}}`, host)}, false},
 		"a helper with a path": {[]string{logins("k", `{"credHelpers":{%q:"../x"}}`, host)}, false},
+		"an entry of no login": {[]string{logins("m", `{"auths":{%q:{"auth":"!"}}}`, host)}, false},
 		"a broken file":        {[]string{logins("l", `{`)}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -379,6 +380,10 @@ func TestPushLogsIn(t *testing.T) {
 			_, err := image.Push(t.Context(), testImage(t), o)
 			if c.works != (err == nil) {
 				t.Errorf("error = %v, want one: %v", err, !c.works)
+			}
+			broken := strings.Contains(fmt.Sprint(err), "reading logins in")
+			if (fault.CodeOf(err) == fault.Usage) != broken || strings.Contains(fault.HintOf(err), "--authfile FILE") != broken {
+				t.Errorf("%v: code %d, hint %q", err, fault.CodeOf(err), fault.HintOf(err))
 			}
 			if err != nil && strings.Contains(err.Error(), "s:cret") {
 				t.Errorf("the error tells the password: %v", err)
