@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime/debug"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -105,12 +106,23 @@ func (a *app) report(ran *cobra.Command, err error) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"error": err.Error(), "hint": hint, "code": fault.CodeOf(err)})
 		return
 	}
-	for line := range strings.Lines(strings.TrimSuffix(err.Error(), "\n")) {
+	for line := range strings.Lines(strings.TrimSuffix(harmless(err.Error()), "\n")) {
 		fmt.Fprintf(w, "mosqbuild: error: %s\n", strings.TrimSuffix(line, "\n"))
 	}
 	if hint != "" {
-		fmt.Fprintf(w, "mosqbuild: hint: %s\n", hint)
+		fmt.Fprintf(w, "mosqbuild: hint: %s\n", harmless(hint))
 	}
+}
+
+// harmless shows what could do something to a terminal, but keeps lines, unlike
+// shown: errors quote registries.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }
 
 // version is the module's version, or the revision it was built from.

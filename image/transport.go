@@ -39,10 +39,12 @@ func (t *registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil && r.Method == http.MethodPut && resp.StatusCode == http.StatusCreated && strings.Contains(r.URL.Path, "/blobs/uploads/") {
 		t.uploaded.Add(1)
 	}
-	if err == nil && strings.Contains(r.URL.Path, "/referrers/") {
-		resp.Body = boundedBody{io.LimitReader(resp.Body, maxReferrers), resp.Body}
-	}
 	if err == nil {
+		if resp.StatusCode >= 400 {
+			resp.Body = boundedBody{io.LimitReader(resp.Body, maxRefusal), resp.Body}
+		} else if strings.Contains(r.URL.Path, "/referrers/sha256:") {
+			resp.Body = boundedBody{io.LimitReader(resp.Body, maxReferrers), resp.Body}
+		}
 		if late := obey(r.Context(), resp); late != nil {
 			resp.Body.Close()
 			return nil, late
@@ -51,9 +53,12 @@ func (t *registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// maxReferrers bounds the list of what refers to an image, in bytes: the library
-// would read on for as long as the registry sends.
-const maxReferrers = 4 << 20
+// Bounds on the list of what refers to an image, and on what comes with an error,
+// in bytes: the library would read on for as long as the registry sends.
+const (
+	maxReferrers = 4 << 20
+	maxRefusal   = 1 << 20
+)
 
 // boundedBody is a body of which a part is read.
 type boundedBody struct {

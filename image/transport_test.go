@@ -1,0 +1,36 @@
+package image
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestTransportBoundsWhatItReads(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/none") {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = w.Write(make([]byte, 5<<20)) // the client may have gone
+	}))
+	defer s.Close()
+	transport, err := newTransport(nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer transport.close()
+	for path, want := range map[string]int64{
+		"/v2/x/manifests/none": 1 << 20, "/v2/x/referrers/sha256:00": 4 << 20, "/v2/x/referrers/y/blobs/sha256:00": 5 << 20,
+	} {
+		resp, err := (&http.Client{Transport: transport}).Get(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != want {
+			t.Errorf("%s: %d bytes, %v, want %d", path, n, err, want)
+		}
+		resp.Body.Close()
+	}
+}
