@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/net/http2"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
@@ -41,6 +42,9 @@ func worthRetrying(err error) bool {
 	}
 	if answer := (*transport.Error)(nil); errors.As(err, &answer) {
 		return answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode == http.StatusRequestTimeout || answer.StatusCode >= 500
+	}
+	if reset := (http2.StreamError{}); errors.As(err, &reset) { // net/http's own can be had as this one
+		return true
 	}
 	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.EPIPE, syscall.ECONNRESET, syscall.ECONNREFUSED, net.ErrClosed} {
 		if errors.Is(err, broken) {

@@ -34,3 +34,22 @@ func TestTransportBoundsWhatItReads(t *testing.T) {
 		resp.Body.Close()
 	}
 }
+
+func TestResetStreamsAreWorthRetrying(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	transport, err := newTransport(nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer transport.close()
+	resp, err := (&http.Client{Transport: transport}).Get(s.URL)
+	if err == nil {
+		resp.Body.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "stream error") || !worthRetrying(err) {
+		t.Errorf("%v isn't tried again", err)
+	}
+}
