@@ -41,7 +41,9 @@ func printImage(w io.Writer, d inspect.Description) error {
 	}
 	setting("digest", d.Digest)
 	setting("platform", d.Platform)
-	setting("created", d.Created.UTC().Format(time.RFC3339))
+	if !d.Created.IsZero() {
+		setting("created", d.Created.UTC().Format(time.RFC3339))
+	}
 	setting("size", units.HumanSize(float64(d.Size))+", compressed")
 	setting("user", d.Config.User)
 	setting("command", words(append(slices.Clone(d.Config.Entrypoint), d.Config.Cmd...)))

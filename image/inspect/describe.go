@@ -110,6 +110,9 @@ func describeConfig(img image.Image) (Description, []v1.Hash, error) {
 		return Description{}, nil, err
 	}
 	c := cf.Config
+	if c.Labels == nil {
+		c.Labels = map[string]string{} // or it would be null in JSON, as lists would
+	}
 	d := Description{
 		Digest: digest.String(), Created: cf.Created.Time, Size: size, Labels: c.Labels,
 		Platform: strings.Trim(strings.Join([]string{cf.OS, cf.Architecture, cf.Variant}, "/"), "/"),

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -126,6 +127,13 @@ func TestLayersLieOverEachOther(t *testing.T) {
 	}
 	if len(d.Layers) != 2 || d.Layers[1].What != "layer 1" || d.Layers[0].Entries != 16 || d.Layers[1].Entries != 7 || d.Layers[0].Unpacked != d.Layers[0].Size {
 		t.Errorf("layers = %+v", d.Layers)
+	}
+}
+
+// An image of nothing has lists of nothing.
+func TestDescriptionHoldsNoNull(t *testing.T) {
+	if data, err := json.Marshal(describe(t, empty.Image)); err != nil || bytes.Contains(data, []byte("null")) {
+		t.Errorf("%s, %v", data, err)
 	}
 }
 

@@ -159,7 +159,7 @@ func (n *node) removeBelow(layer int) {
 }
 
 // list returns every file, sorted by path, each folder before what is in it.
-func (t *tree) list() []File { return t.root.appendTo(nil) }
+func (t *tree) list() []File { return t.root.appendTo([]File{}) }
 
 func (n *node) appendTo(list []File) []File {
 	if n.Type != "" {
@@ -178,5 +178,5 @@ func (t *tree) packages() []Package {
 			return t.installed[name]
 		}
 	}
-	return nil
+	return []Package{}
 }
