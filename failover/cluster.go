@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"sync/atomic"
+	"time"
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/internal/kube"
@@ -18,6 +20,9 @@ type Cluster struct {
 	client   *kube.Client
 	me       string
 	settings config.Agent
+	log      *slog.Logger
+	// Patience is election.Election's.
+	Patience time.Duration
 	last     atomic.Pointer[kube.Service]
 }
 
@@ -27,8 +32,8 @@ var (
 )
 
 // NewCluster returns the one that client talks to, for the controller me.
-func NewCluster(client *kube.Client, me string, settings config.Agent) *Cluster {
-	return &Cluster{client: client, me: me, settings: settings}
+func NewCluster(client *kube.Client, me string, settings config.Agent, log *slog.Logger) *Cluster {
+	return &Cluster{client: client, me: me, settings: settings, log: log}
 }
 
 // Read returns the clients' Service.
@@ -99,6 +104,7 @@ func (c *Cluster) Elect(ctx context.Context, lead func(context.Context), leader 
 	return election.Run(ctx, c.client, election.Election{
 		Lease: c.settings.LeaseName(), Identity: c.me,
 		Duration: l.Duration.Std(), Renew: l.Renew.Std(), Retry: l.Retry.Std(),
-		OnLead: lead, OnLeader: leader,
+		OnLead: lead, OnLeader: leader, Patience: c.Patience,
+		OnRefused: func(err error) { c.log.Warn("standing for election", "error", err.Error()) },
 	})
 }

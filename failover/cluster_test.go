@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -36,7 +37,7 @@ func cluster(t *testing.T, handle http.HandlerFunc) *failover.Cluster {
 	}
 	s := settings()
 	s.Name, s.Selector = "m", map[string]string{"app": "m"}
-	return failover.NewCluster(client, "a_192.0.2.1", s)
+	return failover.NewCluster(client, "a_192.0.2.1", s, slog.New(slog.DiscardHandler))
 }
 
 // service writes the clients' Service.
@@ -135,6 +136,7 @@ func TestMissingRightsEndAController(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprint(w, `{"kind":"Status","message":"leases \"m-failover\" is forbidden"}`)
 	})
+	c.Patience = time.Second
 	ended := make(chan error, 1)
 	go func() { ended <- c.Elect(t.Context(), nil, func(string) {}) }()
 	select {

@@ -3,6 +3,7 @@ package agentcmd
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path"
@@ -53,11 +54,14 @@ func (a *app) failover(ctx context.Context) error {
 		return err
 	}
 	d := &peer.Dialer{}
-	cluster, agents := failover.NewCluster(client, me, s), failover.Agents{Client: peer.NewClient(id, d), Dialer: d, Controllers: s.Controllers()}
+	lines := newLines(a.Err)
+	defer lines.Close()
+	log := slog.New(slog.NewJSONHandler(lines, nil))
+	cluster, agents := failover.NewCluster(client, me, s, log), failover.Agents{Client: peer.NewClient(id, d), Dialer: d, Controllers: s.Controllers()}
 	c := failover.New(me, s, failover.Ports{
 		Store: cluster, Elector: cluster, Sender: agents,
 		Guards: agents.Guards(s), Probers: failover.Probers(s, login, d),
-	}, a.log())
+	}, log)
 	api, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(config.PortGuard)))
 	if err != nil {
 		return err

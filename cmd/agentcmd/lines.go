@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// lines writes lines to another writer without ever waiting for it: a guard whose
-// log nobody takes, as while a node's disk hangs, must still see its permit run
+// lines writes lines to another writer without ever waiting for it: an agent whose
+// log nobody takes, as while a node's disk hangs, must still lead, or see its permit run
 // out. What there is no room for is lost. It may be used from several goroutines.
 type lines struct {
 	queue chan []byte

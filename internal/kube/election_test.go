@@ -76,8 +76,6 @@ func TestElect(t *testing.T) {
 	var mu sync.Mutex
 	var told []string
 	one := standing("one_10.0.0.1", nil)
-	var stopped atomic.Int32
-	one.OnStopped = func() { stopped.Add(1) }
 	leadsOne, endOne := stand(t, client, one)
 	expect(t, leadsOne, true)
 	if got, err := holder(t, client, one.Lease); err != nil || got != one.Identity {
@@ -99,9 +97,6 @@ func TestElect(t *testing.T) {
 		t.Error(err)
 	}
 	expect(t, leadsOne, false)
-	if stopped.Load() != 1 {
-		t.Errorf("stopped %d times", stopped.Load())
-	}
 	expect(t, leadsTwo, true)
 	t.Logf("handed over within %v", time.Since(start))
 	if err := endTwo(); err != nil {
@@ -244,10 +239,35 @@ func TestElectWithoutALease(t *testing.T) {
 		s := newServer(t)
 		s.remove(leasePath)
 		s.before = before
-		err := election.Run(context.Background(), s.client(t), standing("me", func(context.Context) { t.Error("leads") }))
-		if !errors.Is(err, want) || !strings.Contains(err.Error(), "mqtt-failover") || fault.HintOf(err) == "" {
-			t.Errorf("got %v, want %v", err, want)
+		told := 0
+		e := standing("me", func(context.Context) { t.Error("leads") })
+		e.Patience, e.OnRefused = 300*time.Millisecond, func(error) { told++ }
+		began := time.Now()
+		err := election.Run(context.Background(), s.client(t), e)
+		if !errors.Is(err, want) || !strings.Contains(err.Error(), "mqtt-failover") || fault.HintOf(err) == "" || fault.CodeOf(err) != fault.Unreachable {
+			t.Errorf("got %v with code %d, want %v", err, fault.CodeOf(err), want)
 		}
+		if took := time.Since(began); took < e.Patience || told != 1 {
+			t.Errorf("%v: it ended after %s, and %d refusals were told", want, took, told)
+		}
+	}
+}
+
+// TestElectAtStart: an API server that has just started refuses all for a while.
+func TestElectAtStart(t *testing.T) {
+	s := newServer(t)
+	var calls atomic.Int32
+	s.before = func(w http.ResponseWriter, _ *http.Request) bool {
+		no := calls.Add(1) <= 3
+		if no {
+			status(w, []int{http.StatusForbidden, http.StatusUnauthorized, http.StatusNotFound}[calls.Load()-1], "not yet")
+		}
+		return no
+	}
+	leads, end := stand(t, s.client(t), standing("me", nil))
+	expect(t, leads, true)
+	if err := end(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package election
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,18 +36,24 @@ type Election struct {
 	// at each change. It must return at once. That a holder has fallen silent
 	// isn't told.
 	OnLeader func(identity string)
-	// OnStopped, if not nil, is called each time after OnLead has returned.
-	OnStopped func()
+	// OnRefused, if not nil, is told the first of the refusals in a row.
+	OnRefused func(error)
+	// Patience is for how long a candidate puts up with refusals: an API server
+	// that has just started forbids all until it has read who may do what.
+	// Default: a minute.
+	Patience time.Duration
 }
 
 // Run stands for election, again after each loss, until ctx ends: then it
 // gives up the Lease, if it has it, and returns nil. Where the Lease isn't
-// there or the rights to get and update it are missing, it returns an error
-// that wraps kube.ErrNotFound or kube.ErrForbidden; any other trouble it sits out.
+// there or the rights to get and update it are missing for longer than e.Patience,
+// it returns an error of the code fault.Unreachable that wraps kube.ErrNotFound or
+// kube.ErrForbidden; any other trouble it sits out.
 //
 // That two processes lead at once for a moment can't be excluded: what leaders
 // do must be safe without it.
 func Run(ctx context.Context, c *kube.Client, e Election) error {
+	e.Patience = cmp.Or(e.Patience, time.Minute)
 	for ctx.Err() == nil {
 		if err := term(ctx, c, e); err != nil {
 			return err
@@ -78,15 +85,10 @@ func term(ctx context.Context, c *kube.Client, e Election) error {
 	if l.led {
 		l.deadline.Stop()
 		<-l.returned
-		if e.OnStopped != nil {
-			e.OnStopped()
-		}
 	}
-	switch {
-	case errors.Is(l.err, kube.ErrNotFound):
-		return fault.Hint(l.err, "apply the rendered manifests again: they have the Lease")
-	case errors.Is(l.err, kube.ErrForbidden):
-		return fault.Hint(l.err, "apply the rendered manifests again: they have the Role")
+	missing := "Role"
+	if errors.Is(l.err, kube.ErrNotFound) {
+		missing = "Lease"
 	}
-	return nil
+	return fault.With(fault.Unreachable, fault.Hint(l.err, "apply the rendered manifests again: they have the %s", missing))
 }

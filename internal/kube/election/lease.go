@@ -29,6 +29,8 @@ type lock struct {
 	// deadline ends the leading. client-go's own comes later, and first tries
 	// to release the Lease, of which an API server that is silent makes a wait.
 	deadline *time.Timer
+	// refused is since when all calls were refused, zero if the last wasn't.
+	refused time.Time
 	// err is why there is no sense in going on.
 	err error
 }
@@ -139,13 +141,18 @@ func (l *lock) extend(sent time.Time) {
 }
 
 // note ends an election that can't be won. A leader isn't stopped by it: it has
-// until its deadline, and an API server that has just started may forbid all.
+// until its deadline.
 func (l *lock) note(err error) error {
-	if !l.led && (errors.Is(err, kube.ErrNotFound) || errors.Is(err, kube.ErrForbidden)) {
-		// client-go would call Create, whose words say less.
-		if l.err == nil {
-			l.err = err
+	switch {
+	case l.led, !errors.Is(err, kube.ErrNotFound) && !errors.Is(err, kube.ErrForbidden):
+		l.refused = time.Time{}
+	case l.refused.IsZero():
+		l.refused = time.Now()
+		if l.e.OnRefused != nil {
+			l.e.OnRefused(err)
 		}
+	case time.Since(l.refused) >= l.e.Patience && l.err == nil:
+		l.err = err
 		l.stop()
 	}
 	return err
