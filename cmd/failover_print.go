@@ -35,7 +35,9 @@ type standbyNow struct {
 }
 
 type leaderNow struct {
-	Name       string          `json:"name,omitempty"`
+	Name string `json:"name,omitempty"`
+	// RenewedAgo is by this machine's clock; if that is another, at most the
+	// Lease's duration.
 	RenewedAgo config.Duration `json:"renewedAgo,omitzero"`
 	// Silent says that the Lease has run out.
 	Silent bool `json:"silent,omitempty"`
@@ -59,16 +61,36 @@ func statusOf(s kube.Service, r *record.Record) pairStatus {
 	return st
 }
 
-// leader asks who leads the controllers.
+// leader asks who leads the controllers. Their clock isn't this machine's: silent
+// is who renews nothing while one looks for as long as the Lease is good.
 func (p *pair) leader(ctx context.Context) (leaderNow, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	h, err := p.client.Holder(ctx, p.agent.LeaseName())
+	h, err := p.holder(ctx)
 	if err != nil || h.Identity == "" {
 		return leaderNow{}, err
 	}
 	ago := time.Since(h.Renewed)
-	return leaderNow{h.Identity, config.Duration(ago), ago > h.Duration}, nil
+	if ago.Abs() <= h.Duration {
+		return leaderNow{Name: h.Identity, RenewedAgo: config.Duration(max(ago, 0))}, nil
+	}
+	select {
+	case <-time.After(h.Duration):
+	case <-ctx.Done():
+		return leaderNow{}, ctx.Err()
+	}
+	again, err := p.holder(ctx)
+	if err != nil || again.Identity == "" {
+		return leaderNow{}, err
+	}
+	if silent := again.Identity == h.Identity && again.Renewed.Equal(h.Renewed); silent {
+		return leaderNow{h.Identity, config.Duration(max(time.Since(h.Renewed), h.Duration)), true}, nil
+	}
+	return leaderNow{Name: again.Identity, RenewedAgo: config.Duration(h.Duration)}, nil
+}
+
+func (p *pair) holder(ctx context.Context) (kube.Holder, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return p.client.Holder(ctx, p.agent.LeaseName())
 }
 
 // print writes the status for people.
@@ -97,16 +119,15 @@ func (st pairStatus) print(w io.Writer, now time.Time) error {
 	return t.Flush()
 }
 
-// String names the controller, its address and how fresh its Lease is.
+// String names the controller, and how fresh its Lease is.
 func (l leaderNow) String() string {
-	name, ip, _ := strings.Cut(l.Name, "_")
 	switch {
-	case name == "":
+	case l.Name == "":
 		return "none"
 	case l.Silent:
-		return fmt.Sprintf("none: %s (%s) has been silent for %s", name, ip, brief(l.RenewedAgo.Std()))
+		return fmt.Sprintf("none: %s has been silent for %s", l.Name, brief(l.RenewedAgo.Std()))
 	}
-	return fmt.Sprintf("%s (%s), heard of %s ago", name, ip, brief(l.RenewedAgo.Std()))
+	return fmt.Sprintf("%s, heard of %s ago", l.Name, brief(l.RenewedAgo.Std()))
 }
 
 // moment is a point in time and how long ago it was.

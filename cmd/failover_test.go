@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -26,10 +27,14 @@ type clusterAPI struct {
 	deny string
 	// obey, if not nil, is what the controllers do once the Service changes.
 	obey func(annotations map[string]string, r *record.Record)
+	// renewed is when the leader last renewed its Lease, "" now; by a clock that
+	// is so much ahead.
+	renewed string
+	ahead   time.Duration
 }
 
 var readyPair = record.Record{
-	Epoch: 7, Leader: "m-failover-a_192.0.2.1", Active: config.RolePrimary, Standby: config.RoleSecondary, Run: "s1", Ready: true,
+	Epoch: 7, Leader: "m-failover-7d9c-a", Active: config.RolePrimary, Standby: config.RoleSecondary, Run: "s1", Ready: true,
 	Since: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Reason: "secondary is ready to take over",
 }
 
@@ -46,8 +51,8 @@ func (c *clusterAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusForbidden, `services "m" is forbidden: User "jo" cannot do that`)
 		return
 	case strings.HasSuffix(r.URL.Path, "/namespaces/mq/leases/m-failover"):
-		fmt.Fprintf(w, `{"metadata":{"name":"m-failover"},"spec":{"holderIdentity":"m-failover-a_192.0.2.1","leaseDurationSeconds":3,"renewTime":%q}}`,
-			time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00"))
+		fmt.Fprintf(w, `{"metadata":{"name":"m-failover"},"spec":{"holderIdentity":"m-failover-7d9c-a","leaseDurationSeconds":1,"renewTime":%q}}`,
+			cmp.Or(c.renewed, time.Now().Add(c.ahead).UTC().Format("2006-01-02T15:04:05.000000Z07:00")))
 		return
 	case !strings.HasSuffix(r.URL.Path, "/namespaces/mq/services/m"):
 		refuse(http.StatusNotFound, "not found: "+r.URL.Path)
@@ -118,7 +123,7 @@ func TestFailoverStatus(t *testing.T) {
 		r    record.Record
 		want []string
 	}{
-		"ready":     {readyPair, []string{"primary, since 2030-01-02T03:04:05Z", "secondary, ready\n", "m-failover-a (192.0.2.1), heard of", "last switch:  none"}},
+		"ready":     {readyPair, []string{"primary, since 2030-01-02T03:04:05Z", "secondary, ready\n", "m-failover-7d9c-a, heard of", "last switch:  none"}},
 		"spoilt":    {spoilt, []string{"not ready: secondary can't take over: the bridge is down", "secondary to primary, ", "(1h0m", "s ago): broker hung, outage 1.4s"}},
 		"switching": {switching, []string{"switching:    to secondary: broker crashed", "no, paused"}},
 	} {
@@ -138,6 +143,23 @@ func TestFailoverStatus(t *testing.T) {
 				t.Errorf("exit %d, %v: %s", code, err, out)
 			}
 		})
+	}
+}
+
+// A leader is silent if it renews nothing, whatever its clock says.
+func TestFailoverLeader(t *testing.T) {
+	for _, c := range []struct {
+		api  *clusterAPI
+		want string
+	}{
+		{&clusterAPI{ahead: time.Hour}, "m-failover-7d9c-a, heard of 1s ago"},
+		{&clusterAPI{ahead: -time.Hour}, "m-failover-7d9c-a, heard of 1s ago"},
+		{&clusterAPI{renewed: "2026-01-02T15:04:05.000000Z"}, "none: m-failover-7d9c-a has been silent for "},
+	} {
+		c.api.annotations = clusterWith(readyPair).annotations
+		if code, out, errOut := c.api.failover(t, "status"); code != fault.OK || !strings.Contains(out, c.want) {
+			t.Errorf("exit %d, no %q in\n%s%s", code, c.want, out, errOut)
+		}
 	}
 }
 
