@@ -155,6 +155,9 @@ func hasControl(s string) bool {
 }
 
 func isSparse(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
 	for k := range h.PAXRecords {
 		if strings.HasPrefix(k, "GNU.sparse") {
 			return true

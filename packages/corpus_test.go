@@ -190,6 +190,20 @@ func badBytes(t *testing.T) map[string]evil {
 	copy(long[124:], fmt.Sprintf("%011o\x00", 2<<20))
 	resum(long)
 	signature := packed(append([]byte(".SIGN."), make([]byte, 1<<20)...))
+	const hole = 16 << 20 // more than a control section may have
+	oldSparse := archive(t, regular(".PKGINFO"))
+	oldSparse[156] = tar.TypeGNUSparse
+	copy(oldSparse[257:], "ustar  \x00")
+	copy(oldSparse[483:], fmt.Sprintf("%011o\x00", hole))
+	resum(oldSparse[:512])
+	var records string
+	for _, r := range []string{"GNU.sparse.map=0,3", "GNU.sparse.numblocks=1", fmt.Sprint("GNU.sparse.size=", hole)} {
+		records += fmt.Sprintf("%d %s\n", len(r)+len("00 \n"), r)
+	}
+	paxSparse := slices.Concat(archive(t, regular("x", func(h *tar.Header) { h.Size = int64(len(records)) }))[:1024], archive(t, regular(".PKGINFO")))
+	paxSparse[156] = tar.TypeXHeader
+	copy(paxSparse[512:], records)
+	resum(paxSparse[:512])
 	return map[string]evil{
 		"sparse file":                   {data: header(func(b []byte) { b[156] = 'S'; copy(b[257:], "ustar  \x00"); resum(b) })},
 		"header of two megabytes":       {data: instead(packed(slices.Concat(long, make([]byte, 2<<20), plain)))},
@@ -205,6 +219,8 @@ func badBytes(t *testing.T) map[string]evil {
 		"junk behind the data":          {entries: []tar.Header{regular("f")}, data: func(b []byte) []byte { return append(b, "junk"...) }},
 		"bomb in the data":              {data: instead(zeros(32 << 20)), says: "more than"},
 		"bomb in the control section":   {control: instead(zeros(9 << 20)), says: "more than"},
+		"sparse control file":           {control: instead(packed(oldSparse)), says: "sparse: true"},
+		"sparse control file, by PAX":   {control: instead(packed(paxSparse)), says: "sparse: true"},
 		"bomb in the signature":         {control: func(b []byte) []byte { return slices.Concat(signature, b) }, says: "more than"},
 		"no data":                       {file: func(b []byte) []byte { m := members(t, b); return m[0] }, says: "missing"},
 		"no .PKGINFO":                   {control: instead(packed(archive(t, regular(".post-install")))), says: "PKGINFO"},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"chainguard.dev/apko/pkg/apk/apk"
@@ -27,7 +28,7 @@ type index struct {
 	Index
 	packages []*apk.Package
 	by       signer
-	signed   []byte // what the signature covers: a gzip'd tar
+	parts    map[string]string // what the signature covers, by name
 	file     []byte
 }
 
@@ -48,19 +49,19 @@ func readIndex(ctx context.Context, r repository, arch string, ring keyring) (in
 		return index{}, refuseIndex(r, name, err, ring)
 	}
 	// Only what is signed is parsed.
-	parsed, err := apk.IndexFromArchive(io.NopCloser(bytes.NewReader(signed)), apk.WithDecompressedMaxSize(maxIndexUnpacked))
+	parts, date, err := unpackIndex(signed)
 	if err != nil {
 		return index{}, refuseIndex(r, name, err, ring)
 	}
-	date, err := indexDate(signed, parsed.Packages)
+	listed, err := apk.ParsePackageIndex(strings.NewReader(parts[indexName]))
 	if err != nil {
 		return index{}, refuseIndex(r, name, err, ring)
 	}
 	if err := keep(); err != nil {
 		return index{}, err
 	}
-	listed := Index{Repository: r.location, Key: by.name, SHA256: hexSum(file), Date: date}
-	return index{listed, parsed.Packages, by, signed, file}, nil
+	of := Index{Repository: r.location, Key: by.name, SHA256: hexSum(file), Date: indexDate(date, listed)}
+	return index{of, listed, by, parts, file}, nil
 }
 
 const (
@@ -70,42 +71,57 @@ const (
 	indexName = "APKINDEX"
 )
 
-// indexDate returns when an index was made, as Index says.
-func indexDate(signed []byte, listed []*apk.Package) (time.Time, error) {
-	date := time.Unix(0, 0).UTC()
+// unpackIndex returns the files of a verified index by name, and the date of that
+// which lists the packages.
+func unpackIndex(signed []byte) (parts map[string]string, date time.Time, err error) {
+	zr, err := gzip.NewReader(bytes.NewReader(signed))
+	if err != nil {
+		return nil, date, err
+	}
+	parts = map[string]string{}
+	for tr := tar.NewReader(io.LimitReader(zr, maxIndexUnpacked)); ; {
+		h, err := tr.Next()
+		if _, ok := parts[indexName]; ok && errors.Is(err, io.EOF) {
+			return parts, date, nil
+		}
+		if err != nil {
+			return nil, date, fmt.Errorf("looking for %s: %w", indexName, err)
+		}
+		data, err := readEntry(tr, h, maxIndexUnpacked)
+		if err != nil {
+			return nil, date, fmt.Errorf("unpacking: %w", err)
+		}
+		if parts[h.Name] = string(data); h.Name == indexName {
+			date = h.ModTime
+		}
+	}
+}
+
+// indexDate returns when an index was made, as Index says, where its archive
+// says date.
+func indexDate(date time.Time, listed []*apk.Package) time.Time {
+	if date.Unix() > 0 {
+		return date.UTC().Truncate(time.Second)
+	}
+	date = time.Unix(0, 0).UTC()
 	for _, p := range listed {
 		if p.BuildTime.After(date) {
 			date = p.BuildTime.UTC()
 		}
 	}
-	zr, err := gzip.NewReader(bytes.NewReader(signed))
-	if err != nil {
-		return date, err
-	}
-	for tr := tar.NewReader(zr); ; {
-		h, err := tr.Next()
-		if err != nil {
-			return date, fmt.Errorf("looking for %s: %w", indexName, err)
-		}
-		if h.Name == indexName && h.ModTime.Unix() > 0 {
-			return h.ModTime.UTC().Truncate(time.Second), nil
-		}
-		if h.Name == indexName {
-			return date, nil
-		}
-	}
+	return date
 }
 
 // openIndex returns what the signature of an index covers, and whose it is.
 func (k keyring) openIndex(file []byte) (by signer, signed []byte, err error) {
-	packed, section, err := cutMember(bufio.NewReader(bytes.NewReader(file)), maxIndexUnpacked)
+	packed, section, err := cutMember(bufio.NewReader(bytes.NewReader(file)), maxSignatureSection)
+	if len(section) > 0 && !bytes.HasPrefix(section, []byte(".SIGN.")) {
+		return by, nil, errUnsigned // whatever else it is, and however large
+	}
 	if err != nil {
-		return by, nil, fmt.Errorf("unpacking: %w", err)
+		return by, nil, fmt.Errorf("unpacking signature section: %w", err)
 	}
 	signed = file[len(packed):]
-	if !bytes.HasPrefix(section, []byte(".SIGN.")) {
-		return by, nil, errUnsigned
-	}
 	signatures, err := parseSignatures(section)
 	if err != nil {
 		return by, nil, err

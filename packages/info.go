@@ -50,7 +50,7 @@ func parseControl(section []byte) (*info, error) {
 		case h.Name == ".PKGINFO" && found != nil:
 			return nil, errors.New("two files .PKGINFO")
 		case h.Name == ".PKGINFO":
-			data, err := io.ReadAll(tr)
+			data, err := readEntry(tr, h, len(section))
 			if err != nil {
 				return nil, err
 			}
@@ -58,7 +58,7 @@ func parseControl(section []byte) (*info, error) {
 				return nil, fmt.Errorf("reading .PKGINFO: %w", err)
 			}
 		case scriptNames[h.Name]:
-			data, err := io.ReadAll(tr)
+			data, err := readEntry(tr, h, len(section))
 			if err != nil {
 				return nil, err
 			}
@@ -70,6 +70,15 @@ func parseControl(section []byte) (*info, error) {
 	}
 	found.scripts = scripts
 	return found, nil
+}
+
+// readEntry reads an entry of an archive of that many bytes. A sparse one, of
+// which most is told and not there, may be of any size, and is refused.
+func readEntry(tr *tar.Reader, h *tar.Header, archive int) ([]byte, error) {
+	if isSparse(h) || h.Size > int64(archive) {
+		return nil, fmt.Errorf("entry %q: %d bytes, sparse: %v", h.Name, h.Size, isSparse(h))
+	}
+	return io.ReadAll(tr)
 }
 
 // parseInfo reads .PKGINFO: lines of "key = value". Comments and keys we have

@@ -71,7 +71,7 @@ func (i lockedIndex) check(v *faults, at string) {
 	}
 	v.check(!hasControl(i.Folder), at+".folder", "%q has a control character", i.Folder)
 	v.check(sha256RE.MatchString(i.SHA256), at+".sha256", "%q is no SHA-256 in hex", i.SHA256)
-	v.check(i.Key != "" && !hasControl(i.Key), at+".key", "%q is no name of a key", i.Key)
+	v.check(i.Key != "" && safeName(i.Key), at+".key", "%q is no name of a key", i.Key)
 	date, err := i.date()
 	v.check(err == nil && date.Year() >= 1970 && date.Year() <= 9999, at+".date", "%q is no date, such as 2026-01-31T12:00:00Z", i.Date)
 }
@@ -87,7 +87,7 @@ func (q lockedPackage) check(v *faults, at string) {
 	v.check(q.Size > 0 && q.Size <= maxPackage, at+".size", "%d is not between 1 and %d", q.Size, maxPackage)
 }
 
-// safeName says whether a package's file may have that name.
+// safeName says whether a file of a repository may have that name.
 func safeName(file string) bool {
 	return !strings.ContainsAny(file, "/\\") && !hasControl(file) && !strings.HasPrefix(file, ".")
 }

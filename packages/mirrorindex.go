@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -17,13 +16,9 @@ import (
 // by key. Their paragraphs are the original's, to the byte, and so are the
 // description and the date, so that it is neither older nor newer.
 func (i index) of(l *Lock, key *repo.Key) ([]byte, error) {
-	parts, err := unpackIndex(i.signed)
-	if err != nil {
-		return nil, err
-	}
 	var listed strings.Builder
 	seen := map[string]bool{}
-	for paragraph := range strings.SplitSeq(parts[indexName], "\n\n") {
+	for paragraph := range strings.SplitSeq(i.parts[indexName], "\n\n") {
 		paragraph = strings.Trim(paragraph, "\n")
 		name, version := line(paragraph, "P:"), line(paragraph, "V:")
 		wanted := slices.ContainsFunc(l.Packages, func(p Package) bool {
@@ -37,7 +32,7 @@ func (i index) of(l *Lock, key *repo.Key) ([]byte, error) {
 	var b bytes.Buffer
 	zw := gzip.NewWriter(&b)
 	tw := tar.NewWriter(zw)
-	for _, f := range []struct{ name, data string }{{descriptionName, parts[descriptionName]}, {indexName, listed.String()}} {
+	for _, f := range []struct{ name, data string }{{descriptionName, i.parts[descriptionName]}, {indexName, listed.String()}} {
 		err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: f.name, Size: int64(len(f.data)), Mode: 0o644, ModTime: i.Date, Format: tar.FormatUSTAR})
 		if err == nil {
 			_, err = io.WriteString(tw, f.data)
@@ -63,26 +58,3 @@ func line(paragraph, key string) string {
 }
 
 const descriptionName = "DESCRIPTION"
-
-// unpackIndex returns the files of a verified index by name.
-func unpackIndex(signed []byte) (map[string]string, error) {
-	zr, err := gzip.NewReader(bytes.NewReader(signed))
-	if err != nil {
-		return nil, err
-	}
-	parts := map[string]string{}
-	for tr := tar.NewReader(io.LimitReader(zr, maxIndexUnpacked)); ; {
-		h, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			return parts, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("unpacking: %w", err)
-		}
-		data, err := io.ReadAll(tr)
-		if err != nil {
-			return nil, fmt.Errorf("unpacking: %w", err)
-		}
-		parts[h.Name] = string(data)
-	}
-}

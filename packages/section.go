@@ -48,7 +48,7 @@ func split(file *bufio.Reader) (s sections, err error) {
 }
 
 // cutMember reads the gzip member that file begins with, and no byte of what
-// comes after it.
+// comes after it. With an error it returns what it had unpacked by then.
 func cutMember(file *bufio.Reader, limit int) (packed, unpacked []byte, err error) {
 	t := &tape{file: file, limit: limit}
 	zr, err := gzip.NewReader(t)
@@ -57,13 +57,10 @@ func cutMember(file *bufio.Reader, limit int) (packed, unpacked []byte, err erro
 	}
 	zr.Multistream(false)
 	unpacked, err = io.ReadAll(io.LimitReader(zr, int64(limit)+1))
-	if err != nil {
-		return nil, nil, err
+	if err == nil && len(unpacked) > limit {
+		err = fmt.Errorf("more than %d bytes", limit)
 	}
-	if len(unpacked) > limit {
-		return nil, nil, fmt.Errorf("more than %d bytes", limit)
-	}
-	return t.kept, unpacked, nil
+	return t.kept, unpacked, err
 }
 
 // tape keeps what is read from file. As an io.ByteReader it has gzip read no

@@ -21,8 +21,12 @@ type signature struct {
 	value []byte
 }
 
-// maxSignature is generous: RSA with 16384 bits makes 2 KiB.
-const maxSignature = 16 << 10
+const (
+	// maxSignature is generous: RSA with 16384 bits makes 2 KiB.
+	maxSignature = 16 << 10
+	// maxSignatures of one file: Alpine's have one each.
+	maxSignatures = 8
+)
 
 // signatureHashes maps the kinds that apk-tools 2.14 makes or made.
 var signatureHashes = map[string]crypto.Hash{
@@ -53,9 +57,16 @@ func parseSignatures(section []byte) ([]signature, error) {
 			return nil, fmt.Errorf("reading signature section: %w", err)
 		}
 		for prefix, hash := range signatureHashes {
-			if key, ok := strings.CutPrefix(h.Name, prefix); ok {
-				found = append(found, signature{key, hash, value})
+			key, ok := strings.CutPrefix(h.Name, prefix)
+			switch {
+			case !ok:
+				continue
+			case key == "" || !safeName(key):
+				return nil, fmt.Errorf("reading signature section: %q is no name of a key", key)
+			case len(found) == maxSignatures:
+				return nil, fmt.Errorf("reading signature section: more than %d signatures", maxSignatures)
 			}
+			found = append(found, signature{key, hash, value})
 		}
 	}
 }
@@ -84,13 +95,16 @@ func (k keyring) verify(signatures []signature, signed []byte) (signer, error) {
 		return signer{}, errUnsigned
 	}
 	valid, unknown := signer{}, []string{}
+	sums := map[crypto.Hash][]byte{}
 	for _, s := range signatures {
-		h := s.hash.New()
-		h.Write(signed)
-		sum := h.Sum(nil)
+		if sums[s.hash] == nil {
+			h := s.hash.New()
+			h.Write(signed)
+			sums[s.hash] = h.Sum(nil)
+		}
 		candidates := k.candidates(s.key)
 		at := slices.IndexFunc(candidates, func(key *rsa.PublicKey) bool {
-			return rsa.VerifyPKCS1v15(key, s.hash, sum, s.value) == nil
+			return rsa.VerifyPKCS1v15(key, s.hash, sums[s.hash], s.value) == nil
 		})
 		switch ok := at >= 0; {
 		case ok && valid.key == nil:
