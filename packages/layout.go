@@ -58,6 +58,9 @@ func (l *layout) addFolder(p *loaded, it item) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if at == "." { // the root is nobody's, as where it is listed by its name
+		return at, nil
+	}
 	n := l.nodes[at]
 	had := n.header
 	switch have := &n.header; {

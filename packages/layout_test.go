@@ -140,6 +140,18 @@ func TestLinksStayInside(t *testing.T) {
 	}
 }
 
+// TestFolderThatIsTheRoot by a link changes nothing, as the root's own entry.
+func TestFolderThatIsTheRoot(t *testing.T) {
+	for name, pkgs := range map[string][]*loaded{
+		"of one package":  {pkg("a", "", nil, link("a", "."), folder("a/a", 0o700, 3))},
+		"of two packages": {pkg("a", "", nil, link("l", "/")), pkg("b", "", nil, folder("l", 0o700, 3), file("l/f"))},
+	} {
+		if l, err := lay(t, pkgs...); err != nil || l.nodes["."] != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestDatabaseOmitsWhatWasReplaced: a file has one owner.
 func TestDatabaseOmitsWhatWasReplaced(t *testing.T) {
 	a := pkg("a", "x", nil, file("f"), file("g-same"), link("lib", "usr/lib"), file("lib/mine"))
