@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"slices"
 	"time"
 
@@ -60,11 +59,11 @@ func (l *layout) addApplet(name string) error {
 	if !fs.ValidPath(name) || name == "." {
 		return fmt.Errorf("%q is no path in an image", name)
 	}
-	dir, err := l.folder(path.Dir(name))
+	at, err := l.place(name)
 	if err != nil {
 		return fmt.Errorf("adding %q: %w", name, err)
 	}
-	if at := path.Join(dir, path.Base(name)); l.nodes[at] == nil {
+	if l.nodes[at] == nil {
 		l.nodes[at] = &node{item: item{header: tar.Header{
 			Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: "/" + busyboxPath, ModTime: time.Unix(0, 0),
 		}}}

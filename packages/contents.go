@@ -37,11 +37,15 @@ const (
 	maxName = 255
 )
 
+var errTooLong = errors.New("path that is too long for any file system")
+
 // readContents reads an unpacked data section. Whatever doesn't belong into a
 // package is refused: a name that leaves the tree, a device, a link to a file
-// that is not the package's, a program that gives its caller rights.
-func readContents(section *io.SectionReader) ([]item, error) {
+// that is not the package's, a program that gives its caller rights. With the
+// copies that hard links become it may have limit bytes.
+func readContents(section *io.SectionReader, limit int64) ([]item, error) {
 	var items []item
+	limit -= section.Size()
 	seen := map[string]int{}
 	for tr := tar.NewReader(section); ; {
 		h, err := tr.Next()
@@ -58,6 +62,9 @@ func readContents(section *io.SectionReader) ([]item, error) {
 				return nil, fmt.Errorf("entry %q: hard link to %q, which is no file of the package before it", h.Name, h.Linkname)
 			}
 			it = it.copyOf(items[i])
+			if limit -= it.header.Size; limit < 0 {
+				return nil, fmt.Errorf("entry %q: with the copies of hard links it is too large by %d bytes", h.Name, -limit)
+			}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("entry %q: %w", h.Name, err)
@@ -145,7 +152,7 @@ func cleanName(name string) (string, error) {
 		return "", errors.New("control character in a path")
 	}
 	if len(clean) > maxPath || slices.ContainsFunc(strings.Split(clean, "/"), func(s string) bool { return len(s) > maxName }) {
-		return "", errors.New("path that is too long for any file system")
+		return "", errTooLong
 	}
 	return clean, nil
 }

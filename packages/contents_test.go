@@ -52,7 +52,7 @@ func TestReadContentsKeeps(t *testing.T) {
 		tar.Header{Typeflag: tar.TypeLink, Name: "bin/b", Linkname: "./bin/a"},
 		tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/c", Linkname: "../../../etc/x"},
 		tar.Header{Typeflag: tar.TypeDir, Name: "bin", Mode: 0o700},
-	)))
+	)), maxUnpacked)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,6 +127,10 @@ func saying(says string, e evil) evil { e.says = says; return e }
 
 // badEntries are packages that hold what no package may, by what that is.
 func badEntries() map[string]evil {
+	links := []tar.Header{regular("f", func(h *tar.Header) { h.Size = 1 << 20 })}
+	for i := range 20 {
+		links = append(links, to(tar.TypeLink, fmt.Sprint("l", i), "f"))
+	}
 	return map[string]evil{
 		"absolute path":                entries(regular("/etc/passwd")),
 		"dot dot":                      entries(regular("../etc/passwd")),
@@ -151,6 +155,7 @@ func badEntries() map[string]evil {
 		"hard link to a later file":    entries(to(tar.TypeLink, "etc/x", "etc/f"), regular("etc/f")),
 		"hard link to a folder":        entries(tar.Header{Typeflag: tar.TypeDir, Name: "etc/"}, to(tar.TypeLink, "x", "etc")),
 		"hard link to a symbolic one":  entries(to(tar.TypeSymlink, "l", "/etc/shadow"), to(tar.TypeLink, "x", "l")),
+		"hard links that are a bomb":   saying("copies of hard links", entries(links...)),
 		"twice":                        saying("twice", entries(regular("f"), regular("f"))),
 		"twice, once with a dot":       saying("twice", entries(regular("f"), regular("./f"))),
 		"file over folder":             entries(tar.Header{Typeflag: tar.TypeDir, Name: "etc/"}, regular("etc")),

@@ -79,7 +79,7 @@ func FuzzReadContents(f *testing.F) {
 	f.Add(tarOf(f, tar.Header{Typeflag: tar.TypeReg, Name: "f", Size: 3, PAXRecords: map[string]string{checksumRecord: strings.Repeat("0", 40)}},
 		tar.Header{Typeflag: tar.TypeLink, Name: "g", Linkname: "f"}))
 	f.Fuzz(func(t *testing.T, section []byte) {
-		items, err := readContents(sectionOf(section))
+		items, err := readContents(sectionOf(section), maxUnpacked)
 		if err != nil {
 			return
 		}

@@ -95,7 +95,7 @@ func TestGenuinePackageVerifies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	items, err := readContents(v.section)
+	items, err := readContents(v.section, maxUnpacked)
 	if err != nil || len(items) < 50 {
 		t.Errorf("it has %d entries: %v", len(items), err)
 	}

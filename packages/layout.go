@@ -33,7 +33,14 @@ type node struct {
 
 // layout puts packages over one another as apk does, by path without slashes at
 // its ends.
-type layout struct{ nodes map[string]*node }
+type layout struct {
+	nodes   map[string]*node
+	implied int // how many folders no package lists
+}
+
+// maxImplied is generous: packages list their folders, and one path of theirs
+// may imply two thousand.
+const maxImplied = 10_000
 
 // add lays out one package over those before it.
 func (l *layout) add(p *loaded) error {
@@ -62,6 +69,9 @@ func (l *layout) addFolder(p *loaded, it item) (string, error) {
 		return at, nil
 	}
 	n := l.nodes[at]
+	if !n.declared {
+		l.implied--
+	}
 	had := n.header
 	switch have := &n.header; {
 	case !n.declared, it.header.Uid < had.Uid, it.header.Uid == had.Uid && it.header.Gid < had.Gid:
@@ -80,11 +90,10 @@ func (l *layout) addFolder(p *loaded, it item) (string, error) {
 }
 
 func (l *layout) addFile(p *loaded, it item) (string, error) {
-	at, err := l.folder(path.Dir(it.header.Name))
+	at, err := l.place(it.header.Name)
 	if err != nil {
 		return "", err
 	}
-	at = path.Join(at, path.Base(it.header.Name))
 	if have := l.nodes[at]; have != nil {
 		if have.header.Typeflag == tar.TypeDir {
 			return "", errors.New("is a folder in the packages before it")
@@ -162,7 +171,12 @@ func (l *layout) folder(name string) (string, error) {
 		next := path.Join(at, part)
 		n := l.nodes[next]
 		switch {
+		case len(next) > maxPath:
+			return "", errTooLong
+		case n == nil && l.implied == maxImplied:
+			return "", fmt.Errorf("more than %d folders that no package lists", maxImplied)
 		case n == nil:
+			l.implied++
 			l.nodes[next] = &node{item: item{header: tar.Header{Typeflag: tar.TypeDir, Mode: 0o755, ModTime: time.Unix(0, 0)}}}
 			at = next
 		case n.header.Typeflag == tar.TypeDir:
@@ -182,13 +196,25 @@ func (l *layout) folder(name string) (string, error) {
 	return at, nil
 }
 
+// place returns where the file of that name is, as folder does.
+func (l *layout) place(name string) (string, error) {
+	dir, err := l.folder(path.Dir(name))
+	if err != nil {
+		return "", err
+	}
+	at := path.Join(dir, path.Base(name))
+	if len(at) > maxPath {
+		return "", errTooLong
+	}
+	return at, nil
+}
+
 // put adds a file that we made ourselves, whatever was there.
 func (l *layout) put(name string, data []byte) error {
-	dir, err := l.folder(path.Dir(name))
+	at, err := l.place(name)
 	if err != nil {
 		return fmt.Errorf("adding %q: %w", name, err)
 	}
-	at := path.Join(dir, path.Base(name))
 	if have := l.nodes[at]; have != nil && have.header.Typeflag == tar.TypeDir {
 		return fmt.Errorf("adding %q: it is a folder", name)
 	}

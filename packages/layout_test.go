@@ -2,6 +2,7 @@ package packages
 
 import (
 	"archive/tar"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -132,6 +133,7 @@ func TestLinksStayInside(t *testing.T) {
 	for name, links := range map[string][]tar.Header{
 		"to itself": {link("lib", "lib")},
 		"in a ring": {link("lib", "b"), link("b", "lib")},
+		"too long":  {link("lib", strings.Repeat("n/", 2048))},
 		"growing":   {link("lib", "b/b/b/b"), link("b", "c/c/c/c"), link("c", "d/d/d/d"), link("d", ".")},
 	} {
 		if _, err := lay(t, pkg("a", "", nil, links...), pkg("b", "", nil, file("lib/f"))); err == nil {
@@ -149,6 +151,20 @@ func TestFolderThatIsTheRoot(t *testing.T) {
 		if l, err := lay(t, pkgs...); err != nil || l.nodes["."] != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestImpliedFoldersAreBounded(t *testing.T) {
+	var folders, files []tar.Header
+	for i := range maxImplied + 1 {
+		name := fmt.Sprint("d", i)
+		folders, files = append(folders, folder(name, 0o755, 0)), append(files, file(name+"/f"))
+	}
+	if _, err := lay(t, pkg("a", "", nil, files...)); err == nil {
+		t.Error("one folder too many: no error")
+	}
+	if _, err := lay(t, pkg("a", "", nil, folders...), pkg("b", "", nil, files...)); err != nil {
+		t.Errorf("folders that a package lists: %v", err)
 	}
 }
 

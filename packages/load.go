@@ -105,7 +105,7 @@ func (l *Lock) fileOf(p Package) string { return apkArch(l.Arch) + "/" + p.fileN
 
 // load reads the package's data section.
 func (f fetched) load() (*loaded, error) {
-	items, err := readContents(f.section)
+	items, err := readContents(f.section, f.maxUnpacked())
 	if err != nil {
 		closeFile(f.section)
 		return nil, f.refuse(f.path, fmt.Errorf("reading its data section: %w", err))

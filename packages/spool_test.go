@@ -25,7 +25,7 @@ func TestBothWaysGiveTheSame(t *testing.T) {
 		tar.Header{Typeflag: tar.TypeReg, Name: "bin/large", Size: inMemory, Uid: 7},
 	)
 	read := func(s *io.SectionReader) (headers []tar.Header, rest []string) {
-		items, err := readContents(s)
+		items, err := readContents(s, maxUnpacked)
 		if err != nil {
 			t.Fatal(err)
 		}
