@@ -153,9 +153,8 @@ func (a apt) spare(ctx context.Context, r request, announced string, log io.Writ
 	if err != nil {
 		return Source{}, err
 	}
-	versions = r.among(versions)
-	if announced != "" {
-		versions = versions[slices.Index(versions, announced):] // what is newer may need newer tools
+	if versions, err = upTo(r.among(versions), announced); err != nil {
+		return Source{}, fmt.Errorf("looking for source package %q: %w", r.name, err)
 	}
 	s, err := a.deliverable(ctx, r.name, versions, log)
 	switch {
@@ -169,6 +168,20 @@ func (a apt) spare(ctx context.Context, r request, announced string, log io.Writ
 		return s, nil
 	}
 	return s, fault.With(fault.Unreachable, fault.Hint(err, "name another mirror in /etc/apt/sources.list.d, or try again later"))
+}
+
+// upTo returns those of versions, newest first, that aren't newer than announced,
+// which "" is for all: what is newer may need newer tools.
+func upTo(versions []string, announced string) ([]string, error) {
+	if announced == "" {
+		return versions, nil
+	}
+	at := slices.Index(versions, announced)
+	if at < 0 { // between two updates of the index
+		err := fmt.Errorf("the mirror no longer announces version %s", announced)
+		return nil, fault.With(fault.Unreachable, fault.Hint(err, "the mirror is just being updated: try again in a few minutes"))
+	}
+	return versions[at:], nil
 }
 
 // prepare makes the private folder.

@@ -49,6 +49,19 @@ func TestSourcesLists(t *testing.T) {
 	}
 }
 
+// A mirror moves on whenever it likes, between two looks at it too.
+func TestUpTo(t *testing.T) {
+	versions := []string{"3", "2", "1"}
+	for announced, want := range map[string]string{"": "3 2 1", "2": "2 1", "1": "1"} {
+		if got, err := upTo(versions, announced); err != nil || strings.Join(got, " ") != want {
+			t.Errorf("up to %q: %q, %v", announced, got, err)
+		}
+	}
+	if got, err := upTo(versions, "2.1"); got != nil || fault.CodeOf(err) != fault.Unreachable || fault.HintOf(err) == "" {
+		t.Errorf("up to one that is gone: %q, %v", got, err)
+	}
+}
+
 // sum is a SHA-256.
 var sum = strings.Repeat("0a", 32)
 
