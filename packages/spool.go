@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
@@ -100,9 +102,10 @@ func sectionOf(data []byte) *io.SectionReader {
 	return io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))
 }
 
-// openFile opens a regular file, to be closed by closeFile.
+// openFile opens a regular file, to be closed by closeFile. It waits for nobody
+// to write to a pipe.
 func openFile(path string) (*io.SectionReader, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
 			err = inner.Err // the caller names the file

@@ -5,9 +5,13 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
@@ -75,6 +79,23 @@ func TestSpoolHoldsNoMoreThanItMay(t *testing.T) {
 	}
 	to.drop()
 	(*spool)(nil).drop()
+}
+
+func TestOnlyRegularFilesAreOpened(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { _, err := openFile(pipe); done <- err }()
+	select {
+	case err := <-done:
+		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("a pipe: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for a writer")
+	}
 }
 
 type failing struct{ err error }
