@@ -66,6 +66,7 @@ func (a *app) packagesMirror(ctx context.Context, o mirrorOptions) error {
 			return err
 		}
 	}
+	from.Waiting = func() { a.progress("waiting for another mosqbuild that mirrors to %s", o.To) }
 	done, err := locks.Mirror(ctx, from, o.To, key)
 	if err != nil {
 		return err

@@ -16,8 +16,6 @@ import (
 	"regexp"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
 	"github.com/mosqbuild/mosqbuild/packages/repo"
 )
@@ -44,7 +42,7 @@ func (ls Locks) Mirror(ctx context.Context, o Options, to string, key *repo.Key)
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return Mirrored{}, fmt.Errorf("making mirror %q: %w", to, err)
 	}
-	unlock, err := lockFolder(to)
+	unlock, err := lockFolder(ctx, to, o.Waiting)
 	if err != nil {
 		return Mirrored{}, fmt.Errorf("locking mirror %q: %w", to, err)
 	}
@@ -70,12 +68,12 @@ func (ls Locks) Mirror(ctx context.Context, o Options, to string, key *repo.Key)
 }
 
 // lockFolder waits until nobody else writes to the mirror.
-func lockFolder(dir string) (unlock func(), err error) {
+func lockFolder(ctx context.Context, dir string, waiting func()) (unlock func(), err error) {
 	d, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX); err != nil {
+	if err := atomicfile.Lock(ctx, d, waiting); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return func() { _ = d.Close() }, nil

@@ -1,12 +1,17 @@
 package packages_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/packages"
@@ -126,6 +131,22 @@ func TestMirrorGoesOn(t *testing.T) {
 		t.Errorf("what a kill left is still there: %v", err)
 	}
 	read(t, filepath.Join(dir, ".mine.apk"))
+}
+
+func TestMirrorsTakeTurns(t *testing.T) {
+	r := overHTTP(t, fixture())
+	dir, waited := t.TempDir(), 0
+	other, err := os.Open(dir)
+	must(t, err)
+	defer other.Close()
+	must(t, unix.Flock(int(other.Fd()), unix.LOCK_EX))
+	r.options.Waiting = func() { waited++ }
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = packages.Locks{locked(t, r)}.Mirror(ctx, r.options, dir, nil)
+	if !errors.Is(err, context.DeadlineExceeded) || waited != 1 {
+		t.Errorf("error %v, told %d times to wait", err, waited)
+	}
 }
 
 func TestMirrorTakesNothingUnverified(t *testing.T) {

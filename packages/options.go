@@ -36,6 +36,9 @@ type Options struct {
 	// it returns is read instead, and closed in the end, whatever that is. Several
 	// goroutines call it. Nil watches nothing.
 	Watch func(file string, size int64, body io.Reader) io.ReadCloser
+	// Waiting is called once where Mirror waits for another that writes to the
+	// same folder; it may be nil.
+	Waiting func()
 }
 
 // Architecture returns Arch, or its default.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
 )
 
 // store is the part of the cache folder that is this package's:
@@ -42,23 +42,10 @@ func (s store) lock(ctx context.Context, waiting func()) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for first := true; ; first = false {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return nil, errors.Join(fmt.Errorf("locking %q: %w", f.Name(), err), f.Close())
-		}
-		if first {
-			waiting()
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), f.Close())
-		case <-time.After(100 * time.Millisecond):
-		}
+	if err := atomicfile.Lock(ctx, f, waiting); err != nil {
+		return nil, errors.Join(fmt.Errorf("locking %q: %w", f.Name(), err), f.Close())
 	}
+	return f, nil
 }
 
 // sweep removes what interrupted builds left. The lock must be held.
