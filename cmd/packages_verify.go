@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/shell"
 	"github.com/mosqbuild/mosqbuild/packages"
 )
 
@@ -17,9 +18,9 @@ func newPackagesVerify(a *app) *cobra.Command {
 		Use:   "verify DIR",
 		Short: "Check every file of a mirror",
 		Long: `Check the mirror DIR as "packages mirror" made it: that each index is signed by a
-trusted key and lists the packages, and that each package is there, the very
-file that was mirrored. It exits with 5 where something isn't so, or where the
-mirror was never finished.`,
+trusted key and lists the packages, that each package is there, the very file
+that was mirrored, and that the keys are those by which these are signed. It exits
+with 5 where something isn't so, or where the mirror was never finished.`,
 		Example: `  mosqbuild packages verify /media/stick/packages`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -57,5 +58,5 @@ func (a *app) packagesVerify(ctx context.Context, dir string, keys []string, for
 		return err
 	}
 	return fault.With(fault.CheckFailed, fault.Hint(fmt.Errorf("%d of %d files are not as they were mirrored", wrong, len(checks)),
-		"mirror it again, which mends what is wrong and keeps the rest: mosqbuild packages mirror --to %s", dir))
+		"mirror it again, which mends what is wrong and keeps the rest, with --resign where it was made so: mosqbuild packages mirror --to %s", shell.Quote(dir)))
 }

@@ -35,7 +35,7 @@ func (r repository) readIndexFile(ctx context.Context, name string) (file []byte
 	case err != nil && ctx.Err() != nil:
 		return nil, nil, context.Cause(ctx)
 	case err != nil:
-		return nil, nil, r.unreachable(fmt.Errorf("reading %q: %w", r.path(name), err))
+		return nil, nil, r.unreachable(name, fmt.Errorf("reading %q: %w", r.path(name), err))
 	case got.unchanged:
 		return had.data, nothing, nil
 	case got.tag == "":

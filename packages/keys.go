@@ -70,6 +70,13 @@ func (k keyring) candidates(name string) []*rsa.PublicKey {
 	return slices.Collect(maps.Values(k))
 }
 
+// add adds the key of a file that was signed.
+func (k keyring) add(by signer) {
+	if by.key != nil {
+		k[by.name] = by.key
+	}
+}
+
 func (k keyring) names() []string { return slices.Sorted(maps.Keys(k)) }
 
 func parsePublicKey(data []byte) (*rsa.PublicKey, error) {

@@ -163,6 +163,11 @@ func TestMirrorTakesNothingUnverified(t *testing.T) {
 	}
 	_, err = packages.CheckMirror(t.Context(), dir, offline(dir))
 	wantFault(t, err, fault.CheckFailed, "written last")
+	_, err = packages.Resolve(t.Context(), []string{"mosquitto"}, offline(dir))
+	wantFault(t, err, fault.Unreachable, "x86_64/APKINDEX.tar.gz")
+	if hint := fault.HintOf(err); !strings.Contains(hint, "never finished") || !strings.Contains(hint, "mosqbuild packages mirror --to "+dir) {
+		t.Errorf("hint is %q", hint)
+	}
 
 	// A lock that the repository has left behind isn't mirrored.
 	rewrite(t, r, release("2.0.22-r0"), epoch)
@@ -178,6 +183,7 @@ func TestCheckMirrorFinds(t *testing.T) {
 	r := overHTTP(t, fixture())
 	lock, dir := locked(t, r), t.TempDir()
 	const file = "main/x86_64/" + broker
+	key := "keys/" + testKey().Name
 	for name, c := range map[string]struct {
 		spoil func(at func(string) string)
 		says  string
@@ -192,8 +198,14 @@ func TestCheckMirrorFinds(t *testing.T) {
 		"a foreign index": {func(at func(string) string) {
 			must(t, repo.Write(t.Context(), at("main"), "x86_64", fixture(), foreignKey(), epoch))
 		}, foreignKey().Name},
-		"key missing": {func(at func(string) string) { must(t, os.RemoveAll(at("keys"))) }, "its key is missing"},
+		"key missing": {func(at func(string) string) { must(t, os.RemoveAll(at("keys"))) }, key + ": no such file"},
+		"another key": {func(at func(string) string) { overwrite(t, at(key), foreignKey().Public()) }, key + ": it is not the key"},
+		"no key":      {func(at func(string) string) { overwrite(t, at(key), []byte("none")) }, key + ": no PEM block"},
+		"a key more": {func(at func(string) string) {
+			overwrite(t, at("keys/"+foreignKey().Name), foreignKey().Public())
+		}, "keys/" + foreignKey().Name + ": nothing here is signed by it"},
 	} {
+		must(t, os.RemoveAll(filepath.Join(dir, "keys")))
 		mirror(t, lock, r.options, dir, nil)
 		if bad := wrong(t, dir, offline(dir)); bad != nil {
 			t.Fatalf("before %s: %q", name, bad)
@@ -220,9 +232,16 @@ func TestMirrorStaysInItsFolder(t *testing.T) {
 		}
 	}
 	_, err := packages.Resolve(t.Context(), []string{"mosquitto"}, packages.Options{Repositories: []string{dir}, Arch: "arm64"})
-	if overwrite(t, file, []byte(good)); fault.CodeOf(err) != fault.Usage {
+	if fault.CodeOf(err) != fault.Usage {
 		t.Errorf("spoiled: %v", err)
 	}
+	overwrite(t, file, []byte("spoiled"))
+	_, err = packages.CheckMirror(t.Context(), dir, offline(dir))
+	wantFault(t, err, fault.CheckFailed, file)
+	if hint := fault.HintOf(err); !strings.Contains(hint, "mosqbuild packages mirror --to "+dir) {
+		t.Errorf("hint is %q", hint)
+	}
+	overwrite(t, file, []byte(good))
 	_, err = packages.Resolve(t.Context(), []string{"mosquitto"}, packages.Options{Repositories: []string{dir}, Arch: "arm64"})
 	wantFault(t, err, fault.Unreachable, `lacks platform "linux/arm64"`)
 }

@@ -1,9 +1,12 @@
 package packages
 
 import (
+	"cmp"
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -19,39 +22,54 @@ type FileCheck struct {
 
 // CheckMirror reads every file of a mirror and verifies it as a build would,
 // and against the SHA-256 that the mirror's lock has of it. Only the keys of o
-// count, which has nothing else to say. A folder that is no mirror, or one that
-// was never finished, is an error (fault.CheckFailed).
+// count, which has nothing else to say; those in the mirror must be the ones that
+// its files are signed by. A folder that is no mirror, one that was never
+// finished, or whose lock is damaged, is an error (fault.CheckFailed).
 func CheckMirror(ctx context.Context, dir string, o Options) ([]FileCheck, error) {
 	m, err := readMirror(dir)
+	if fault.CodeOf(err) == fault.Usage {
+		err = fault.With(fault.CheckFailed, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if m == nil {
 		return nil, fault.With(fault.CheckFailed, fault.Hint(
 			fmt.Errorf("checking mirror %q: it has no %s, which is written last", dir, mirrorName),
-			"it was never finished, or is none; go on with it: mosqbuild packages mirror --to DIR"))
+			"it was never finished, or is none; go on with it: %s", mirrorTo(dir)))
 	}
 	ring, err := o.keyring()
 	if err != nil {
 		return nil, err
 	}
 	var checks []FileCheck
+	signed := keyring{} // by which keys
 	for _, l := range m.locks {
 		for _, r := range l.Repositories {
-			checks = append(checks, m.checkIndex(ctx, l, r, o, ring))
+			path := filepath.Join(r.Repository, apkArch(l.Arch), indexFile)
+			by, err := checkIndex(ctx, l, r, o, ring)
+			checks = append(checks, m.outcome(path, err))
+			signed.add(by)
 		}
-		found := make([]FileCheck, len(l.Packages))
+		found, by := make([]FileCheck, len(l.Packages)), make([]signer, len(l.Packages))
 		err := l.each(ctx, func(_ context.Context, i int) error {
 			p := l.Packages[i]
-			found[i] = m.outcome(filepath.Join(p.Repository, l.fileOf(p)), p.check(filepath.Join(p.Repository, l.fileOf(p)), apkArch(l.Arch), ring))
+			path := filepath.Join(p.Repository, l.fileOf(p))
+			var err error
+			by[i], err = p.check(path, apkArch(l.Arch), ring)
+			found[i] = m.outcome(path, err)
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
 		checks = append(checks, found...)
+		for _, b := range by {
+			signed.add(b)
+		}
 	}
-	return checks, nil
+	keys, err := m.checkKeys(signed, ring)
+	return append(checks, keys...), err
 }
 
 func (m *mirror) outcome(path string, err error) FileCheck {
@@ -66,23 +84,18 @@ func (m *mirror) outcome(path string, err error) FileCheck {
 }
 
 // checkIndex verifies an index, and that it lists what the lock has of it.
-func (m *mirror) checkIndex(ctx context.Context, l *Lock, r Index, o Options, ring keyring) FileCheck {
-	arch := apkArch(l.Arch)
-	path := filepath.Join(r.Repository, arch, indexFile)
+func checkIndex(ctx context.Context, l *Lock, r Index, o Options, ring keyring) (signer, error) {
 	from, err := o.repository(r.Repository)
 	if err != nil {
-		return m.outcome(path, err)
+		return signer{}, err
 	}
-	i, err := readIndex(ctx, from, arch, ring)
+	i, err := readIndex(ctx, from, apkArch(l.Arch), ring)
 	if err != nil {
-		return m.outcome(path, err)
+		return signer{}, err
 	}
 	var wrong []error
 	if i.SHA256 != r.SHA256 {
 		wrong = append(wrong, &mismatchError{"SHA-256", i.SHA256, r.SHA256, "the mirror's lock"})
-	}
-	if _, err := os.Stat(filepath.Join(m.dir, KeysFolder, r.Key)); err != nil {
-		wrong = append(wrong, fmt.Errorf("its key is missing: %w", err))
 	}
 	for _, p := range l.Packages {
 		if p.Repository != r.Repository {
@@ -92,17 +105,57 @@ func (m *mirror) checkIndex(ctx context.Context, l *Lock, r Index, o Options, ri
 			wrong = append(wrong, err)
 		}
 	}
-	return m.outcome(path, errors.Join(wrong...))
+	return i.by, errors.Join(wrong...)
 }
 
 // check verifies a package's file as far as no index is needed.
-func (p Package) check(path, arch string, ring keyring) error {
+func (p Package) check(path, arch string, ring keyring) (signer, error) {
 	file, err := openFile(path)
 	if err != nil {
-		return err
+		return signer{}, err
 	}
 	defer closeFile(file)
 	p.Arch = arch
-	_, err = p.verify(file, ring, nil)
-	return err
+	v, err := p.verify(file, ring, nil)
+	return v.by, err
+}
+
+// checkKeys compares the mirror's keys, which apk takes for trusted, with those
+// by which its files are signed, and what there is beside with the trusted ones.
+func (m *mirror) checkKeys(signed, ring keyring) ([]FileCheck, error) {
+	dir := filepath.Join(m.dir, KeysFolder)
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	names := signed.names()
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	var checks []FileCheck
+	for _, name := range sortedSet(names) {
+		path := filepath.Join(dir, name)
+		checks = append(checks, m.outcome(path, checkKey(path, cmp.Or(signed[name], ring[name]))))
+	}
+	return checks, nil
+}
+
+// maxKey is generous: RSA with 16384 bits has 3 KB.
+const maxKey = 64 << 10
+
+func checkKey(path string, want *rsa.PublicKey) error {
+	data, err := readFile(path, maxKey)
+	if err != nil {
+		return err
+	}
+	key, err := parsePublicKey(data)
+	switch {
+	case err != nil:
+		return err
+	case want == nil:
+		return errors.New("nothing here is signed by it, and it is not among the trusted keys: remove it")
+	case !want.Equal(key):
+		return errors.New("it is not the key of that name by which files here are signed")
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/shell"
 )
 
 // mirrorName is the lock in a mirror's folder, which says where in it the
@@ -40,27 +41,31 @@ func readMirror(dir string) (*mirror, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %q: %w", path, err)
 	}
+	again := "it was changed or damaged; mirror it again: " + mirrorTo(dir)
 	locks, err := ReadLocks(path, data)
 	if err != nil {
-		return nil, err
+		return nil, fault.Hint(err, "%s", again)
 	}
 	for _, l := range locks {
 		for _, r := range l.Repositories {
 			rel, err := filepath.Rel(dir, r.Repository)
 			if err != nil || !filepath.IsLocal(rel) {
-				return nil, fault.With(fault.Usage, fmt.Errorf("reading %q: repository %q is not in this folder", path, r.called()))
+				return nil, fault.With(fault.Usage, fault.Hint(fmt.Errorf("reading %q: repository %q is not in this folder", path, r.called()), "%s", again))
 			}
 		}
 	}
 	return &mirror{dir, locks}, nil
 }
 
+// mirrorTo is the command that makes the mirror in dir, or mends it.
+func mirrorTo(dir string) string { return "mosqbuild packages mirror --to " + shell.Quote(dir) }
+
 // places are the copies of a mirror for one architecture.
 func (m *mirror) places(arch string) ([]place, error) {
 	l := m.locks.Find(arch)
 	if l == nil {
 		return nil, fault.With(fault.Unreachable, fault.Hint(fmt.Errorf("it is a mirror that lacks platform %q", platformPrefix+arch),
-			"make it where there is a network: mosqbuild packages mirror --to DIR"))
+			"make it where there is a network: %s", mirrorTo(m.dir)))
 	}
 	var places []place
 	for _, r := range l.Repositories {

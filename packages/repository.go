@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -119,15 +122,19 @@ func (r repository) unread(ctx context.Context, name string, err error) error {
 	if isLocal(err) {
 		return hintLocal(err)
 	}
-	return r.unreachable(err)
+	return r.unreachable(name, err)
 }
 
-// unreachable says what to do when a repository doesn't answer.
-func (r repository) unreachable(err error) error {
-	if isURL(r.location) {
+// unreachable says what to do when a repository doesn't answer for that file.
+func (r repository) unreachable(name string, err error) error {
+	repositories, _ := fs.Glob(os.DirFS(r.location), "*/"+path.Dir(name)) // no URL has any
+	switch {
+	case isURL(r.location):
 		err = fault.Hint(err, "where no mirror can be reached, build the packages here: "+
 			"run mosqbuild packages build, then mosqbuild image build --local")
-	} else {
+	case len(repositories) > 0:
+		err = fault.Hint(err, "it holds repositories: name these, or if it is a mirror that was never finished, go on with it: %s", mirrorTo(r.location))
+	default:
 		err = fault.Hint(err, "name a folder that holds ARCH/APKINDEX.tar.gz, or make one: mosqbuild packages build")
 	}
 	return fault.With(fault.Unreachable, err)
