@@ -2,7 +2,6 @@ package packages
 
 import (
 	"context"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
@@ -17,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
+	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/packages/repo"
 )
 
@@ -37,7 +37,8 @@ type Mirrored struct {
 // A file gets its name once it is whole, verified and on the disk, and the
 // mirror's own lock is written last. So Mirror may end at any point, and goes on
 // from there when it is called again; files that are there are verified and
-// kept. Two at once on one folder take turns. What no lock lists stays.
+// kept. Two at once on one folder take turns. What no lock lists stays. A symbolic
+// link in to, where it would write, is an error; to may be one itself.
 func (ls Locks) Mirror(ctx context.Context, o Options, to string, key *repo.Key) (Mirrored, error) {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return Mirrored{}, fmt.Errorf("making mirror %q: %w", to, err)
@@ -47,14 +48,14 @@ func (ls Locks) Mirror(ctx context.Context, o Options, to string, key *repo.Key)
 		return Mirrored{}, fmt.Errorf("locking mirror %q: %w", to, err)
 	}
 	defer unlock()
-	if err := sweep(to); err != nil {
-		return Mirrored{}, fmt.Errorf("cleaning mirror %q: %w", to, err)
-	}
 	ring, err := o.keyring()
 	if err != nil {
 		return Mirrored{}, err
 	}
-	w := &mirrorWriter{to: to, key: key, ring: ring, keys: map[string]*rsa.PublicKey{}}
+	w := &mirrorWriter{to: to, key: key, ring: ring, keys: keyring{}}
+	if err := w.folder(KeysFolder); err != nil {
+		return Mirrored{}, err
+	}
 	var copies Locks
 	for _, l := range ls {
 		o.Arch = l.Arch
@@ -83,13 +84,26 @@ func lockFolder(ctx context.Context, dir string, waiting func()) (unlock func(),
 // way, and that a kill leaves behind.
 var unfinished = regexp.MustCompile(`^\..+(\.apk|\.tar\.gz|\.pub|\.yaml)\.[0-9]+$`)
 
-func sweep(to string) error {
-	return filepath.WalkDir(to, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && unfinished.MatchString(d.Name()) {
-			return os.Remove(p)
-		}
+// tidy removes what a kill left in a folder of a mirror, of which next is written
+// to, or "" for every file. What is written must not follow a symbolic link out
+// of the mirror.
+func tidy(dir, next string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
 		return err
-	})
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		switch {
+		case e.Type() == fs.ModeSymlink && (next == "" || e.Name() == next || e.Name() == mirrorName):
+			return fault.Hint(fmt.Errorf("%q is a symbolic link", path), "remove it, or name another folder: what is written there would be outside of the mirror")
+		case e.Type().IsRegular() && unfinished.MatchString(e.Name()):
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // mirrorWriter fills a mirror's folder.
@@ -99,8 +113,23 @@ type mirrorWriter struct {
 	ring keyring
 
 	mu   sync.Mutex
-	keys map[string]*rsa.PublicKey
+	keys keyring
 	done Mirrored
+}
+
+// folder makes a folder of the mirror, and tidies it and those it is in.
+func (w *mirrorWriter) folder(elem ...string) error {
+	dir := w.to
+	for _, e := range append(elem, "") {
+		if err := tidy(dir, e); err != nil {
+			return fmt.Errorf("making mirror %q: %w", w.to, err)
+		}
+		dir = filepath.Join(dir, e)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("making mirror %q: %w", w.to, err)
+		}
+	}
+	return nil
 }
 
 // platform copies one platform and returns its lock, with the folders of the
@@ -113,8 +142,8 @@ func (w *mirrorWriter) platform(ctx context.Context, l *Lock, o Options) (*Lock,
 	folders := map[string]string{}
 	for i, name := range folderNames(l.Repositories) {
 		folders[l.Repositories[i].Repository] = filepath.Join(w.to, name)
-		if err := os.MkdirAll(filepath.Join(w.to, name, apkArch(l.Arch)), 0o755); err != nil {
-			return nil, fmt.Errorf("making mirror %q: %w", w.to, err)
+		if err := w.folder(name, apkArch(l.Arch)); err != nil {
+			return nil, err
 		}
 	}
 	out := &Lock{Arch: l.Arch, World: l.World, Packages: make([]Package, len(l.Packages))}
@@ -181,9 +210,7 @@ func (w *mirrorWriter) note(by signer, n int64) {
 		w.done.Copied++
 		w.done.Bytes += n
 	}
-	if by.key != nil {
-		w.keys[by.name] = by.key
-	}
+	w.keys.add(by)
 }
 
 // index writes an index to the folder and returns the lock's line for it.
@@ -192,7 +219,7 @@ func (w *mirrorWriter) index(i index, l *Lock, folder string) (Index, error) {
 	copied.Repository, copied.Origin = folder, i.URL()
 	file := i.file
 	if w.key == nil {
-		w.keys[i.by.name] = i.by.key
+		w.keys.add(i.by)
 	} else {
 		var err error
 		if file, err = i.of(l, w.key); err != nil {
@@ -207,9 +234,6 @@ func (w *mirrorWriter) index(i index, l *Lock, folder string) (Index, error) {
 // finish writes the keys and, last, the lock.
 func (w *mirrorWriter) finish(copies Locks) error {
 	dir := filepath.Join(w.to, KeysFolder)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("making mirror %q: %w", w.to, err)
-	}
 	if w.key != nil {
 		if err := atomicfile.Write(filepath.Join(dir, w.key.Name), w.key.Public(), 0o644); err != nil {
 			return err
@@ -221,7 +245,7 @@ func (w *mirrorWriter) finish(copies Locks) error {
 			return fmt.Errorf("encoding key %q: %w", name, err)
 		}
 		block := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-		if err := atomicfile.Write(filepath.Join(dir, filepath.Base(name)), block, 0o644); err != nil {
+		if err := atomicfile.Write(filepath.Join(dir, name), block, 0o644); err != nil {
 			return err
 		}
 	}

@@ -118,10 +118,13 @@ func TestMirrorGoesOn(t *testing.T) {
 	at := func(name string) string { return filepath.Join(dir, "main/x86_64", name) }
 	must(t, os.Remove(at(broker)))
 	overwrite(t, at(library), read(t, at(library))[1:])
-	left := filepath.Join(dir, "main/x86_64", "."+broker+".123")
+	left, mine := filepath.Join(dir, "main/x86_64", "."+broker+".123"), filepath.Join(dir, "mine/.a.apk.1")
 	overwrite(t, left, []byte("half"))
-	overwrite(t, filepath.Join(dir, ".mine.apk"), []byte("not the mirror's"))
-	if done := mirror(t, lock, r.options, dir, nil); done.Packages != 4 || done.Copied != 2 {
+	must(t, os.Mkdir(filepath.Dir(mine), 0o755))
+	overwrite(t, mine, []byte("not the mirror's"))
+	link := filepath.Join(t.TempDir(), "link")
+	must(t, os.Symlink(dir, link))
+	if done := mirror(t, lock, r.options, link, nil); done.Packages != 4 || done.Copied != 2 {
 		t.Errorf("it says %+v", done)
 	}
 	if bad := wrong(t, dir, offline(dir)); bad != nil {
@@ -130,7 +133,27 @@ func TestMirrorGoesOn(t *testing.T) {
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
 		t.Errorf("what a kill left is still there: %v", err)
 	}
-	read(t, filepath.Join(dir, ".mine.apk"))
+	read(t, mine)
+}
+
+func TestMirrorFollowsNoLinks(t *testing.T) {
+	r := overHTTP(t, fixture())
+	lock := locked(t, r)
+	for _, name := range []string{"main", "main/x86_64", "main/x86_64/" + broker, "keys", "keys/" + testKey().Name, "mosqbuild.mirror.yaml"} {
+		dir, outside := t.TempDir(), t.TempDir()
+		at := filepath.Join(dir, name)
+		must(t, os.MkdirAll(filepath.Dir(at), 0o755))
+		target := outside
+		if filepath.Ext(name) != "" {
+			target = filepath.Join(outside, "file")
+		}
+		must(t, os.Symlink(target, at))
+		_, err := packages.Locks{lock}.Mirror(t.Context(), r.options, dir, nil)
+		wantFault(t, err, fault.Failed, at, "is a symbolic link")
+		if written, err := os.ReadDir(outside); err != nil || len(written) > 0 {
+			t.Errorf("%s: outside of the mirror is %v, %v", name, written, err)
+		}
+	}
 }
 
 func TestMirrorsTakeTurns(t *testing.T) {
