@@ -3,6 +3,7 @@ package image_test
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -209,11 +210,17 @@ func flip(path string, offset int) error {
 func TestCacheStaysSmall(t *testing.T) {
 	s, _ := testSpec(t, testRepository(t, testPackages(1<<10)))
 	s.Cache = t.TempDir()
+	layers := filepath.Join(s.Cache, "layers")
+	left := filepath.Join(layers, ".new-1") // by a kill, two days ago
+	err := errors.Join(os.Mkdir(layers, 0o755), os.WriteFile(left, nil, 0o644), os.Chtimes(left, time.Time{}, time.Now().Add(-48*time.Hour)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range 20 {
 		s.Created = time.Unix(int64(i), 0)
 		build(t, s)
 	}
-	kept, err := os.ReadDir(filepath.Join(s.Cache, "layers"))
+	kept, err := os.ReadDir(layers)
 	if err != nil {
 		t.Fatal(err)
 	}

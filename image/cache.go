@@ -19,6 +19,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
 	"github.com/mosqbuild/mosqbuild/packages"
 )
 
@@ -126,6 +127,7 @@ func (c layerCache) write(ctx context.Context, entries []packages.Entry, base ac
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return nil, err
 	}
+	atomicfile.Sweep(c.dir, temporary) // what killed builds left
 	var l *layer
 	err := replace(c.blob(), publicMode, func(w io.Writer) (err error) {
 		l, err = c.packing.writeLayer(ctx, w, entries, created)
@@ -180,11 +182,14 @@ func removeIfThere(path string) error {
 	return nil
 }
 
+// temporary is what replace calls a file that isn't whole.
+const temporary = ".new-*"
+
 // replace is atomicfile.Stream without the syncs, for what is checked by digest
 // whenever it is read and can be made anew: a cache or a layout after a power
 // cut.
 func replace(path string, mode fs.FileMode, fill func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	f, err := os.CreateTemp(filepath.Dir(path), temporary)
 	if err != nil {
 		return err
 	}

@@ -53,13 +53,20 @@ func (p Package) obtain(ctx context.Context, r repository, name string, o Option
 
 // keep writes a verified package to path.
 func keep(path string, file *io.SectionReader) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := openCache(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return atomicfile.Stream(path, 0o644, func(f *os.File) error {
 		_, err := io.Copy(f, file)
 		return err
 	})
+}
+
+// openCache makes the folder of packages and indexes in the cache, and removes
+// what a kill left in it.
+func openCache(dir string) error {
+	atomicfile.Sweep(dir, ".*")
+	return os.MkdirAll(dir, 0o755)
 }
 
 // cachePath returns where the cache keeps the package, "" where it doesn't. The

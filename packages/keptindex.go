@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
@@ -63,7 +62,7 @@ func writeKept(path string, got answer) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := openCache(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("caching an index: %w", err)
 	}
 	return atomicfile.Write(path, append(append(head, '\n'), got.data...), 0o644)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/packages"
@@ -192,6 +193,23 @@ func TestCacheIsVerifiedAndKeyedByChecksum(t *testing.T) {
 	if _, err := packages.Load(t.Context(), lock, r.options); err != nil {
 		t.Errorf("with a rotten cache: %v", err)
 	}
+}
+
+// What a kill left in the cache goes, once nobody can be writing it any more.
+func TestCacheIsSwept(t *testing.T) {
+	r := overHTTP(t, fixture())
+	dir := filepath.Join(r.options.Cache, "apk")
+	left, fresh := filepath.Join(dir, ".a.apk.1"), filepath.Join(dir, ".b.apk.2")
+	must(t, os.Mkdir(dir, 0o755))
+	overwrite(t, left)
+	overwrite(t, fresh)
+	must(t, os.Chtimes(left, time.Time{}, time.Now().Add(-48*time.Hour)))
+	_, _, err := build(t, r.options, "mosquitto")
+	must(t, err)
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("it is still there: %v", err)
+	}
+	read(t, fresh)
 }
 
 func TestCancelledLoadSaysSo(t *testing.T) {
