@@ -153,6 +153,21 @@ func TestRenew(t *testing.T) {
 	}
 }
 
+// What stays is the locked one, though a repository before its own lists the same
+// version by now, built anew.
+func TestRenewKeepsWhatIsLocked(t *testing.T) {
+	first, second := overHTTP(t, fixture()[2:]), overHTTP(t, fixture()[:2])
+	first.options.Repositories = append(first.options.Repositories, second.options.Repositories...)
+	first.options.Transport = nil
+	was := locked(t, first)
+	rewrite(t, first, fixture(), epoch.Add(time.Hour))
+	is, err := was.Renew(t.Context(), was.World, []string{"mosquitto"}, first.options)
+	must(t, err)
+	if p, _ := is.Find("musl"); p.Repository != second.options.Repositories[0] {
+		t.Errorf("musl is that of %s", p.Repository)
+	}
+}
+
 func indexOf(t *testing.T, name string) int {
 	t.Helper()
 	for i, p := range fixture() {

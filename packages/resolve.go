@@ -87,7 +87,8 @@ func readIndexes(ctx context.Context, o Options) ([]index, error) {
 }
 
 // named makes indexes ready for apko's resolver. Of a version that several list
-// only the first is kept: the resolver would take any, now this, now that.
+// only the first that may be taken is kept: the resolver would take any, now this,
+// now that.
 func named(indexes []index, arch string, may func(*apk.Package) bool) []apk.NamedIndex {
 	seen := map[string]bool{}
 	var out []apk.NamedIndex
@@ -96,8 +97,8 @@ func named(indexes []index, arch string, may func(*apk.Package) bool) []apk.Name
 		for _, p := range i.packages {
 			if !seen[p.Filename()] && may(p) {
 				kept = append(kept, p)
+				seen[p.Filename()] = true
 			}
-			seen[p.Filename()] = true
 		}
 		r := apk.Repository{URI: i.Repository + "/" + arch}
 		out = append(out, apk.NewNamedRepositoryWithIndex("", r.WithIndex(&apk.APKIndex{Packages: kept})))
