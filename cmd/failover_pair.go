@@ -11,6 +11,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/kube"
 	"github.com/mosqbuild/mosqbuild/internal/record"
+	"github.com/mosqbuild/mosqbuild/internal/shell"
 )
 
 // pairOptions are the flags of all failover commands.
@@ -18,10 +19,22 @@ type pairOptions struct {
 	Kubeconfig, Context, Namespace, Name, Format string
 }
 
+// status is the command that shows the pair, for hints.
+func (o pairOptions) status() string {
+	line := []string{"mosqbuild", "failover", "status"}
+	for _, f := range [][2]string{{"--kubeconfig", o.Kubeconfig}, {"--context", o.Context}, {"--namespace", o.Namespace}, {"--name", o.Name}} {
+		if f[1] != "" {
+			line = append(line, f[0], f[1])
+		}
+	}
+	return shell.Quote(line...)
+}
+
 // pair is the pair of brokers that the flags name.
 type pair struct {
 	client *kube.Client
 	agent  config.Agent
+	status string // the command that shows it
 }
 
 // callTimeout bounds each call to the API server.
@@ -40,7 +53,7 @@ func (a *app) pair(o pairOptions) (*pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pair{client, cfg.Agent(nil)}, nil
+	return &pair{client, cfg.Agent(nil), o.status()}, nil
 }
 
 // read returns the clients' Service and the record in it, which there must be.
@@ -102,7 +115,7 @@ func (p *pair) wait(ctx context.Context, limit time.Duration, done func(*record.
 			return nil, ctx.Err()
 		case <-within.Done():
 			return nil, fault.Hint(errors.Join(fmt.Errorf("no controller has done it within %s", limit), unlessDone(err)),
-				"see whether one leads: mosqbuild failover status")
+				"see whether one leads: %s", p.status)
 		case <-time.After(pause):
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // target is the role to switch to, if that can be done.
-func target(r *record.Record, to string) (string, error) {
+func (p *pair) target(r *record.Record, to string) (string, error) {
 	switch to {
 	case "":
 		to = record.Other(r.Active)
@@ -24,20 +24,23 @@ func target(r *record.Record, to string) (string, error) {
 	switch {
 	case r.Pending != "":
 		err := fmt.Errorf("a switch to the %s is under way: %s", r.Pending, r.Reason)
-		return "", fault.With(fault.CheckFailed, fault.Hint(err, "watch it: mosqbuild failover status"))
+		return "", fault.With(fault.CheckFailed, fault.Hint(err, "watch it: %s", p.status))
 	case to != r.Active && !r.Ready:
 		err := fmt.Errorf("the %s isn't ready to take over: %s", to, r.Reason)
-		return "", fault.With(fault.CheckFailed, fault.Hint(err, "it is once it is up and in step; watch: mosqbuild failover status"))
+		return "", fault.With(fault.CheckFailed, fault.Hint(err, "it is once it is up and in step; watch: %s", p.status))
 	}
 	return to, nil
 }
 
-// request is one that was made of the controllers.
-type request struct{ record.Request }
+// request is one that was made of the controllers of a pair.
+type request struct {
+	record.Request
+	pair *pair
+}
 
 // ask asks for a switch.
 func (p *pair) ask(ctx context.Context, to string) (request, error) {
-	q := request{record.Request{ID: rand.Text(), To: to}}
+	q := request{record.Request{ID: rand.Text(), To: to}, p}
 	data, err := json.Marshal(q.Request)
 	if err != nil {
 		return q, err
@@ -55,7 +58,7 @@ func (q request) done(r *record.Record) (bool, error) {
 		return true, nil
 	}
 	err := fmt.Errorf("the controllers didn't switch to the %s: %s", q.To, r.Reason)
-	return false, fault.With(fault.CheckFailed, fault.Hint(err, "see why: mosqbuild failover status"))
+	return false, fault.With(fault.CheckFailed, fault.Hint(err, "see why: %s", q.pair.status))
 }
 
 // takeBack removes a request that nobody has taken up, so that it doesn't have

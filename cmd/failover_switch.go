@@ -56,7 +56,7 @@ func runFailoverSwitch(ctx context.Context, a *app, po pairOptions, o switchOpti
 	if err != nil {
 		return err
 	}
-	to, err := target(r, o.To)
+	to, err := p.target(r, o.To)
 	if err != nil {
 		return err
 	}

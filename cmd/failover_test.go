@@ -205,12 +205,15 @@ func TestFailoverSwitch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			api := clusterWith(c.r)
 			api.obey = c.obey
-			code, out, errOut := api.failover(t, strings.Fields(c.args)...)
+			code, out, errOut := api.failover(t, append(strings.Fields(c.args), "--context", "x", "-n", "mq")...)
 			if code != c.code || !strings.Contains(out+errOut, c.want) {
 				t.Errorf("exit %d, and not %d with %q:\n%s%s", code, c.code, c.want, out, errOut)
 			}
 			if code != fault.OK && !strings.Contains(errOut, "hint") && name != "no role" && name != "no such format" {
 				t.Errorf("no hint: %s", errOut)
+			}
+			if strings.Contains(errOut, "failover status") && !strings.Contains(errOut, "/kubeconfig --context x --namespace mq --name m") {
+				t.Errorf("the hint's command is about another pair: %s", errOut)
 			}
 			if _, left := api.annotations[record.AnnotationRequest]; left && name == "nobody does it" {
 				t.Error("the request wasn't taken back")
