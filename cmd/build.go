@@ -39,6 +39,12 @@ func (o *buildOptions) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.Defaults, "defaults", defaultsTest, "test credentials in the image: `test or none`")
 }
 
+// rebuilds tells whether a flag was given that says how an image is built, so
+// that the one last built won't do.
+func rebuilds(c *cobra.Command) bool {
+	return slices.ContainsFunc(slices.Concat(brokersOnly, []string{"platform", "compression"}), c.Flags().Changed)
+}
+
 // compress adds the flag that says how layers are compressed.
 func (o *buildOptions) compress(c *cobra.Command) {
 	c.Flags().StringVar(&o.Compression, "compression", image.Gzip, "of the layers: `gzip or zstd`")

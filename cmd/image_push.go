@@ -52,10 +52,7 @@ the manifests of "mosqbuild render" bring real ones.`,
 			if err := o.which.check(c); err != nil {
 				return err
 			}
-			o.rebuild = c.Flags().Changed("platform")
-			for _, name := range append(brokersOnly, "compression") {
-				o.rebuild = o.rebuild || c.Flags().Changed(name)
-			}
+			o.rebuild = rebuilds(c)
 			return a.imagePush(c.Context(), o, args)
 		},
 	}

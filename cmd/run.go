@@ -11,6 +11,7 @@ import (
 // runOptions are run's flags; what is empty is the configuration's.
 type runOptions struct {
 	build         buildOptions
+	rebuild       bool // a build flag was given
 	Name, User    string
 	Port, TLSPort int
 	Detach        bool
@@ -21,9 +22,10 @@ func newRun(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the image under podman on 127.0.0.1",
-		Long: `Run the image last built, or build it where there is none, under podman as a
-cluster would: with a random uid and group 0, a read-only root, no capabilities.
-Its ports are on 127.0.0.1 alone. What the broker saves is gone when it ends.
+		Long: `Run the image last built, or build it where there is none or a build flag is
+given, under podman as a cluster would: with a random uid and group 0, a
+read-only root, no capabilities. Its ports are on 127.0.0.1 alone. What the
+broker saves is gone when it ends.
 
 It runs until Ctrl-C, its log on stderr; with --detach in the background, once
 it answers, and the container's ID is printed.`,
@@ -31,7 +33,10 @@ it answers, and the container's ID is printed.`,
   mosqbuild run --port 11883 --tls-port 18883
   mosqbuild run --detach --name broker && mosqbuild probe; podman stop broker`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runRun(c.Context(), a, o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.rebuild = rebuilds(c)
+			return runRun(c.Context(), a, o)
+		},
 	}
 	o.build.flags(c)
 	f := c.Flags()
@@ -55,7 +60,7 @@ func runRun(ctx context.Context, a *app, o runOptions) error {
 	if err := podman.Check(ctx, container); err != nil {
 		return err
 	}
-	if err := a.load(ctx, o.build); err != nil {
+	if err := a.load(ctx, o); err != nil {
 		return err
 	}
 	if o.Detach {

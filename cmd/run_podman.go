@@ -44,10 +44,10 @@ func (o runOptions) container(cfg config.Config) (c podman.Options, err error) {
 	return c, nil
 }
 
-// load puts the image last built into podman's storage, of an index this
-// machine's.
-func (a *app) load(ctx context.Context, o buildOptions) error {
-	b, err := a.last(ctx, o)
+// load puts the image last built, or one built anew, into podman's storage, of
+// an index this machine's.
+func (a *app) load(ctx context.Context, o runOptions) error {
+	b, err := a.image(ctx, component{}, o.build, !o.rebuild)
 	if err != nil {
 		return err
 	}
