@@ -108,10 +108,13 @@ func (h hashing) hasher(p passwdFile) (passwd.Hasher, error) {
 }
 
 // reload says what it takes for a changed file to count: registries and proxies
-// look for themselves.
-func reload(format passwd.Format) string {
-	if format == passwd.Htpasswd {
+// look for themselves, and the state folder's is copied into what is made.
+func (p *passwdFile) reload(format passwd.Format) string {
+	switch {
+	case format == passwd.Htpasswd:
 		return ""
+	case p.kept():
+		return p.a.again(`; in a cluster once what "mosqbuild render" prints is applied, under podman once "mosqbuild image build" has run`)
 	}
 	return "; a running broker needs SIGHUP"
 }

@@ -23,7 +23,9 @@ func newPasswdImport(a *app) *cobra.Command {
 processors. The password is everything behind the first colon. Empty lines and
 lines that begin with # are skipped. A user that is in the file already gets
 the new password. When any line is bad, each is named by its number and nothing
-is written; a password that is hashed already is bad, too.`,
+is written; a password that is hashed already is bad, too.
+
+Users without an acl in mosqbuild.yaml may read and write every topic.`,
 		Example: `  mosqbuild passwd import < users.txt
   mosqbuild passwd import --file registry.htpasswd --format htpasswd < users.txt`,
 		Args: cobra.NoArgs,
@@ -59,7 +61,7 @@ func runPasswdImport(ctx context.Context, file passwdFile, how hashing) error {
 	if err := file.add(h.Format, func(f *passwd.File) error { return merge(f, &batch) }); err != nil {
 		return err
 	}
-	a.progress("imported %d users in %s%s", n, time.Since(start).Round(time.Millisecond), reload(h.Format))
+	a.progress("imported %d users in %s%s", n, time.Since(start).Round(time.Millisecond), file.reload(h.Format))
 	return nil
 }
 

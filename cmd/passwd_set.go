@@ -24,6 +24,8 @@ asked for twice on the terminal, read from the first line of stdin (--stdin),
 or generated and printed (--generate); it is never an argument, where others
 could see it.
 
+Without an acl in mosqbuild.yaml the user may read and write every topic.
+
 For the first user of mosqbuild.yaml (admin) the password and the clients'
 option files in .mosqbuild follow.`,
 		Example: `  mosqbuild passwd set sensor7
@@ -69,7 +71,7 @@ func runPasswdSet(ctx context.Context, file passwdFile, how hashing, user string
 	if from.Generate {
 		_, err = fmt.Fprintf(a.Out, "%s\n", password)
 	}
-	a.progress("%s can log in%s", user, reload(h.Format))
+	a.progress("%s can log in%s", user, file.reload(h.Format))
 	return err
 }
 
