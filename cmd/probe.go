@@ -44,7 +44,7 @@ Messages go to random topics below mosqbuild/probe/ and leave nothing behind.`,
 	f.StringVar(&o.User, "user", "", "`name` to log in as (default: the first configured user)")
 	f.StringVar(&o.Password, "password-file", "", "`file` of the password, - for stdin (default: the generated one)")
 	f.DurationVar(&o.Timeout, "timeout", probe.DefaultTimeout, "limit of each check")
-	f.StringVar(&o.Format, "format", "table", "`table or json`")
+	f.StringVar(&o.Format, "format", formatText, "`text or json`")
 	return c
 }
 

@@ -13,12 +13,12 @@ import (
 // checkPrinter returns the function that prints checks in the format.
 func checkPrinter(format string) (func(io.Writer, []probe.Check) error, error) {
 	switch format {
-	case "table":
+	case formatText, "table": // as it was called once
 		return printTable, nil
 	case "json":
 		return printJSON, nil
 	}
-	return nil, fault.With(fault.Usage, fmt.Errorf("--format %q is neither table nor json", format))
+	return nil, fault.With(fault.Usage, fmt.Errorf("--format %q is neither text nor json", format))
 }
 
 func printJSON(w io.Writer, checks []probe.Check) error {
