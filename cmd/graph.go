@@ -23,9 +23,14 @@ bridges between brokers. GitHub and GitLab show it in a block of Markdown that
 begins with ` + "```mermaid" + `.
 
 render's flags say what to draw where no file is given.`,
-		Example: `  mosqbuild graph --host mqtt.apps.example.com
+		Example: `  mosqbuild graph
   kubectl get -o yaml service,route,deployment,configmap | mosqbuild graph -`,
-		RunE: func(_ *cobra.Command, files []string) error { return runGraph(a, o, files) },
+		RunE: func(c *cobra.Command, files []string) error {
+			if err := o.check(c); err != nil {
+				return err
+			}
+			return runGraph(a, o, files)
+		},
 	}
 	o.flags(c)
 	return c

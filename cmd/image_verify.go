@@ -14,7 +14,8 @@ import (
 )
 
 type verifyOptions struct {
-	look        lookOptions
+	registry    registryOptions
+	format      string
 	key         string
 	requireSBOM bool
 }
@@ -36,18 +37,19 @@ The lists of contents, SPDX documents, that the key attests are named too; with
 It exits with 3 where the image isn't signed, not by this key, or where the
 signature is another image's, and with 4 where the registry doesn't give it.`,
 		Example: `  mosqbuild image verify quay.io/example/mosquitto:2.0 --key cosign.pub
-  mosqbuild render --image "$(mosqbuild image verify quay.io/example/mosquitto:2.0 --key cosign.pub)"`,
+  image=$(mosqbuild image verify quay.io/example/mosquitto:2.0 --key cosign.pub) && mosqbuild render --image "$image"`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.imageVerify(c.Context(), o, args[0]) },
 	}
-	o.look.flags(c)
+	o.registry.flags(c)
+	c.Flags().StringVar(&o.format, "format", formatText, "`text or json`")
 	c.Flags().StringVar(&o.key, "key", "", "public key `file`, PEM, as cosign.pub")
 	c.Flags().BoolVar(&o.requireSBOM, "require-sbom", false, "refuse an image whose contents the key doesn't attest")
 	return c
 }
 
 func (a *app) imageVerify(ctx context.Context, o verifyOptions, ref string) error {
-	if err := checkFormat(o.look.format); err != nil {
+	if err := checkFormat(o.format); err != nil {
 		return err
 	}
 	if o.key == "" {
@@ -61,7 +63,7 @@ func (a *app) imageVerify(ctx context.Context, o verifyOptions, ref string) erro
 	if err != nil {
 		return fmt.Errorf("reading %q: %w", o.key, err)
 	}
-	access, err := o.look.registry.access()
+	access, err := o.registry.access()
 	if err != nil {
 		return err
 	}
@@ -74,7 +76,7 @@ func (a *app) imageVerify(ctx context.Context, o verifyOptions, ref string) erro
 			return err
 		}
 	}
-	if o.look.format == formatJSON {
+	if o.format == formatJSON {
 		return printAsJSON(a.Out, v)
 	}
 	a.verifiedNotes(v)

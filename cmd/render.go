@@ -29,6 +29,9 @@ The image is the one given, or image.reference of mosqbuild.yaml; without a
 digest there, it is pinned to that of the image last built. The output holds
 private keys and password hashes.
 
+A certificate that was made before must carry the deployment's names: have profile,
+namespace and host in mosqbuild.yaml, and run "mosqbuild certs init --force".
+
 With FILEs, each a mosqbuild.yaml with a state folder beside it, all of their
 objects are printed at once: a fleet's, in the order of the files.
 
@@ -36,12 +39,17 @@ With -o, the same objects as one JSON list; as an OpenShift Template, which hold
 nothing secret (template.env, in the state folder, fills it in); or as a
 kustomize base in a folder, with overlays to start from.`,
 		Example: `  mosqbuild render | oc apply -f -
-  mosqbuild render --namespace iot --host mqtt.apps.example.com --image "$(mosqbuild image push quay.io/me/mosquitto)"
-  mosqbuild render --profile loadbalancer --namespace home --create-namespace | kubectl apply -f -
+  mosqbuild certs init --force --host mqtt.apps.example.com
+  mosqbuild render --host mqtt.apps.example.com | oc apply -f -
+  image=$(mosqbuild image push quay.io/me/mosquitto) && mosqbuild render --image "$image" | oc apply -f -
+  mosqbuild render --create-namespace | kubectl apply -f -
   mosqbuild render -o kustomize:deploy && kubectl apply -k deploy/overlays/dev
   mosqbuild render -o template > template.yaml
   mosqbuild render --image quay.io/me/mosquitto:1 sites/*/mosqbuild.yaml | kubectl apply -f -`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.check(c); err != nil {
+				return err
+			}
 			if len(args) > 0 {
 				return a.renderAll(o, to, args)
 			}

@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/mosqbuild/mosqbuild/config"
@@ -30,6 +32,17 @@ func (o *renderOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.Profile, "profile", "", "openshift, loadbalancer or ha (default: deploy.profile of mosqbuild.yaml)")
 	f.BoolVar(&o.CreateNamespace, "create-namespace", false, "render the Namespace too, for restricted pods alone")
 	f.BoolVar(&o.TraefikPorts, "traefik-ports", false, "render the HelmChartConfig that opens k3s's Traefik, too")
+}
+
+// check reports an image that is empty though the flag was given: render would
+// take another one, which whoever wrote "$(mosqbuild image verify …)" didn't mean.
+func (o *renderOptions) check(c *cobra.Command) error {
+	for _, name := range []string{"image", "agent-image"} {
+		if f := c.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+			return fault.With(fault.Usage, fmt.Errorf("--%s is empty: did the command that should print it fail?", name))
+		}
+	}
+	return nil
 }
 
 // rendered are the objects, and what they were rendered from.
