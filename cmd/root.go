@@ -42,10 +42,10 @@ const rootLong = `mosqbuild takes you from nothing to a running, hardened Mosqui
 Every command works without a configuration; "mosqbuild init" writes one to
 change. What is made once is kept beside it, in .mosqbuild.
 
-Exit codes: 0 done; 1 failed; 2 wrong flag, argument, mosqbuild.yaml or lock; 3 a
-package, index or signature was refused or isn't as it was locked; 4 a
-repository, registry or broker did not answer or said no; 5 a check found a
-fault; 130 interrupted.`
+Exit codes: 0 done; 1 failed otherwise; 2 wrong flag, argument, mosqbuild.yaml,
+lock or kubeconfig; 3 a package, index or signature was refused or isn't as it was
+locked; 4 a repository, registry, broker or API server did not answer or said no;
+5 a check found a fault, a difference or a wrong password; 130 interrupted.`
 
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{

@@ -17,15 +17,17 @@ const (
 	OK Code = 0
 	// Failed is any failure that has no code of its own.
 	Failed Code = 1
-	// Usage is a wrong flag, a wrong argument, or a wrong mosqbuild.yaml or lock.
+	// Usage is a wrong flag, a wrong argument, or a wrong mosqbuild.yaml, lock or
+	// kubeconfig.
 	Usage Code = 2
 	// Refused is a package, an index or a signature that failed verification, or
 	// that isn't as it was locked.
 	Refused Code = 3
-	// Unreachable is a repository, registry or broker that did not answer,
-	// or that answered with a refusal.
+	// Unreachable is a repository, registry, broker or API server that did not
+	// answer, or that answered with a refusal.
 	Unreachable Code = 4
-	// CheckFailed is a check that ran and found a fault.
+	// CheckFailed is a check that ran and found a fault, a difference or a wrong
+	// password.
 	CheckFailed Code = 5
 	// Interrupted is a run ended by SIGINT or SIGTERM.
 	Interrupted Code = 130

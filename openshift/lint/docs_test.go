@@ -30,7 +30,7 @@ keys and start scripts that a mosquitto.conf or Containerfile names are read whe
 they lie beside it.
 
 It prints a line for each fault, then what to do, and exits with 5; with 0 where
-there is none, and with 1 or 2 where a file can't be read.
+there is none, with 1 where a file can't be read, and with 2 for a wrong flag.
 
     deploy.yaml:12: warning MQ504 livenessProbe: a broker that hangs still accepts connections
       fix: probe with MQTT: exec mosquitto_sub -h 127.0.0.1 -p PORT -t '$SYS/broker/version' -C 1 -W 2
