@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -50,13 +51,22 @@ func TestReadmeNamesCommandsThatAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(data), -1)
-	checked := 0
-	for _, b := range blocks {
-		checked += checkLines(t, "README.md", b[1])
+	docs, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if checked < 5 {
-		t.Errorf("saw %d commands in README.md: this test looks at too few", checked)
+	checked := 0
+	for _, file := range append(docs, "../README.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+			checked += checkLines(t, file, b[1])
+		}
+	}
+	if checked < 30 {
+		t.Errorf("saw %d commands in the documents: this test looks at too few", checked)
 	}
 	for _, code := range regexp.MustCompile("`(mosqbuild [^`]*)`").FindAllStringSubmatch(string(data), -1) {
 		checkLines(t, "README.md", strings.NewReplacer("\n", " ", "SHELL", "bash").Replace(code[1]))

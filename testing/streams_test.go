@@ -25,7 +25,7 @@ type session struct {
 
 func newSession(t *testing.T) *session {
 	t.Helper()
-	r, err := apkrepo.New(t.Context(), t.TempDir())
+	r, err := apkrepo.Release(t.Context(), t.TempDir(), 1, "x86_64", "aarch64")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,39 +123,77 @@ func (s *session) check(line string) {
 	}
 }
 
-// The README's way to a cluster, as far as it needs none.
+// The ways to a cluster of the README and docs/deploy.md, one after the other in
+// one folder, as far as they need none.
 func TestReadme(t *testing.T) {
-	data, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
+	text := map[string]string{}
+	for _, file := range []string{"README.md", "docs/deploy.md"} {
+		data, err := os.ReadFile("../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[file] = string(data)
 	}
 	s := newSession(t)
-	_, way, _ := strings.Cut(string(data), "## Ten minutes to OpenShift\n\n```sh\n")
+	is := map[string]string{"host": "mqtt.apps.example.com"} // oc would tell
+	for _, way := range []struct{ file, heading, commands, rendered string }{
+		{"README.md", "Ten minutes to OpenShift", "init image image certs render", "mosquitto_sub -h mqtt.apps.example.com"},
+		{"README.md", "Two brokers", "certs image image render", "/you/mosquitto-agent:1\n"},
+		{"docs/deploy.md", "loadbalancer", "certs passwd image image render", "lbipam.cilium.io/ips: 192.0.2.7"},
+		{"docs/deploy.md", "ha", "certs image image render", "/you/mosquitto-agent:1\n"},
+	} {
+		_, block, _ := strings.Cut(text[way.file], "## "+way.heading+"\n")
+		if got := s.follow(block, is); got != way.commands || !strings.Contains(s.out+s.err, way.rendered) {
+			t.Errorf("%s, %s: ran %q, and render prints no %q: %s%s", way.file, way.heading, got, way.rendered, s.out, s.err)
+		}
+	}
+}
+
+var assigned = regexp.MustCompile(`^(\w+)=\$\((.*)\)$`)
+
+// follow runs the first block of commands of text, but for what needs podman, a
+// cluster or another program, and returns the names of the commands. is are the
+// shell's variables.
+func (s *session) follow(text string, is map[string]string) string {
+	s.t.Helper()
+	_, way, _ := strings.Cut(text, "```sh\n")
 	way, _, _ = strings.Cut(way, "```")
-	ran := []string{}
+	way = strings.ReplaceAll(way, "quay.io/", s.registry+"/")
+	if _, config, ok := strings.Cut(way, "cat >mosqbuild.yaml"); ok {
+		_, config, _ = strings.Cut(config, "\n")
+		config, way, _ = strings.Cut(config, "END\n")
+		if err := os.WriteFile("mosqbuild.yaml", []byte(config), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	var ran []string
 	for _, line := range strings.Split(way, "\n") {
 		line, _, _ = strings.Cut(line, " #")
-		line, piped, _ := strings.Cut(line, " | ")
-		line = strings.ReplaceAll(line, "quay.io/", s.registry+"/")
+		line, piped, _ := strings.Cut(strings.TrimSpace(line), " | ")
+		for name, value := range is {
+			line = strings.ReplaceAll(line, `"$`+name+`"`, value)
+		}
+		m := assigned.FindStringSubmatch(line)
+		if m != nil {
+			line = m[2]
+		}
 		words := strings.Fields(line)
 		switch {
-		case len(words) < 2 || words[0] != "mosqbuild" || words[1] == "run" || words[1] == "probe":
-			continue // needs podman
+		case len(words) < 2 || words[0] != "mosqbuild" || strings.Contains("run probe failover", words[1]) || strings.Contains(line, " agent"):
+			continue
 		case words[1] == "image" && words[2] == "build":
 			line += " " + s.fromRepo
 		}
 		if code := s.run(strings.TrimPrefix(line, "mosqbuild "), ""); code != 0 || s.out == "" {
-			t.Errorf("%s: exit %d, stdout %q, stderr %s", line, code, s.out, s.err)
+			s.t.Errorf("%s: exit %d, stdout %q, stderr %s", line, code, s.out, s.err)
 		}
 		if piped != "" && !strings.HasPrefix(s.out, "apiVersion:") {
-			t.Errorf("%s: %q goes to %s", line, s.out, piped)
+			s.t.Errorf("%s: %q goes to %s", line, s.out, piped)
+		}
+		if m != nil {
+			is[m[1]] = strings.TrimSpace(s.out)
 		}
 		ran = append(ran, words[1])
 	}
-	if got := strings.Join(ran, " "); got != "init image image certs render" {
-		t.Errorf("of the README ran %q", got)
-	}
-	if !strings.Contains(s.err, "mosquitto_sub -h mqtt.apps.example.com") {
-		t.Errorf("render ends with %s", s.err)
-	}
+	return strings.Join(ran, " ")
 }
