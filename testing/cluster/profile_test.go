@@ -100,10 +100,16 @@ func (p profile) of(series string) profile {
 	return p
 }
 
-// The broker is of the series that the configuration names.
+// The broker is of the series that the configuration names. A readiness probe of the
+// container before this one may still take it out of its Service for a moment.
 func ofSeries(t *testing.T, b broker) {
-	want := "mosquitto version " + b.series + "."
-	if got := run(t, b.client(t, "mosquitto_sub", "mosquitto", "1883", "-t", "$SYS/broker/version", "-C", "1", "-W", "5")); !strings.HasPrefix(got, want) {
+	want, got := "mosquitto version "+b.series+".", ""
+	eventually(t, "answer", soon, func() bool {
+		var err error
+		got, err = try(b.client(t, "mosquitto_sub", "mosquitto", "1883", "-t", "$SYS/broker/version", "-C", "1", "-W", "5"))
+		return err == nil
+	})
+	if !strings.HasPrefix(got, want) {
 		t.Errorf("it says that it is %q, want %q", got, want)
 	}
 }
