@@ -8,9 +8,35 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
+// situation is an Observation in short, and what follows from it.
+type situation struct {
+	role    string
+	record  *record.Record
+	broker  Broker
+	permit  time.Duration // ago
+	leaving time.Duration // ago
+	relink  bool
+	want    Do
+	empty   bool
+}
+
+// decideAt is when situations are decided on.
+const decideAt = time.Minute
+
+func (s situation) decide() Action {
+	o := Observation{
+		Now: decideAt, Role: s.role, Settings: config.Default().Agent(nil), Record: s.record, Broker: s.broker,
+		Permit: decideAt - s.permit, Leaving: -1, Relink: s.relink,
+	}
+	if s.leaving > 0 {
+		o.Leaving = decideAt - s.leaving
+	}
+	return Decide(o)
+}
+
 func TestDecide(t *testing.T) {
 	const primary, secondary = config.RolePrimary, config.RoleSecondary
-	const now = time.Minute
+	const now = decideAt
 	active, standby := Broker{Run: "a", Served: true}, Broker{Run: "s", Empty: true}
 	alone := record.Record{Epoch: 1, Active: primary}
 	ready := record.Record{Epoch: 1, Active: primary, Standby: secondary, Run: "s", Ready: true}
@@ -24,16 +50,7 @@ func TestDecide(t *testing.T) {
 	hung := func(b *Broker) { b.Hung = true }
 	stuck := func(b *Broker) { b.Hung, b.Stuck = true, true }
 	down := func(ago time.Duration) Broker { return Broker{Served: true, Ended: now - ago} }
-	for name, c := range map[string]struct {
-		role    string
-		record  *record.Record
-		broker  Broker
-		permit  time.Duration // ago
-		leaving time.Duration // ago
-		relink  bool
-		want    Do
-		empty   bool
-	}{
+	for name, c := range map[string]situation{
 		"nothing read":                      {role: primary, want: Nothing},
 		"active alone":                      {role: primary, record: &alone, want: Start},
 		"active alone, crashed":             {role: primary, record: &alone, broker: down(0), want: Start},
@@ -72,14 +89,7 @@ func TestDecide(t *testing.T) {
 		"leaving, dropped":                  {role: secondary, record: &alone, broker: standby, leaving: time.Second, want: Stop},
 		"leaving, taking over":              {role: secondary, record: &planned, broker: standby, leaving: time.Hour, want: Nothing},
 	} {
-		o := Observation{
-			Now: now, Role: c.role, Settings: config.Default().Agent(nil), Record: c.record, Broker: c.broker,
-			Permit: now - c.permit, Leaving: -1, Relink: c.relink,
-		}
-		if c.leaving > 0 {
-			o.Leaving = now - c.leaving
-		}
-		got := Decide(o)
+		got := c.decide()
 		if got.Do != c.want || got.Empty != c.empty || got.Reason == "" {
 			t.Errorf("%s: %s, empty %v (%s), want %s, %v", name, got.Do, got.Empty, got.Reason, c.want, c.empty)
 		}

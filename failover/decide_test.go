@@ -65,23 +65,36 @@ func with(o failover.Observation, role string, change func(*failover.Broker)) fa
 	return o
 }
 
-func TestDecide(t *testing.T) {
-	down := func(b *failover.Broker) { b.Status.Run, b.Status.Down = "", "crashed" }
-	gone := func(b *failover.Broker) { b.Heard, b.Votes = now.Add(-2*time.Second), votes(2000, 2000, 2000) }
-	leaving := func(b *failover.Broker) { b.Status.Leaving = true }
-	in := func(o failover.Observation, change func(*failover.Observation)) failover.Observation {
-		r := *o.Record
-		o.Record = &r
-		change(&o)
-		return o
+func down(b *failover.Broker) { b.Status.Run, b.Status.Down = "", "crashed" }
+
+func gone(b *failover.Broker) { b.Heard, b.Votes = now.Add(-2*time.Second), votes(2000, 2000, 2000) }
+
+func in(o failover.Observation, change func(*failover.Observation)) failover.Observation {
+	r := *o.Record
+	o.Record = &r
+	change(&o)
+	return o
+}
+
+// kinds are observations by name, and what follows from each.
+type kinds map[string]struct {
+	o    failover.Observation
+	want failover.Kind
+}
+
+func (ks kinds) decide(t *testing.T) {
+	for name, c := range ks {
+		t.Run(name, func(t *testing.T) {
+			if got := failover.Decide(c.o); got.Kind != c.want {
+				t.Errorf("got %s (%s), want %s", got.Kind, got.Reason, c.want)
+			}
+		})
 	}
-	pending := in(ready(), func(o *failover.Observation) {
-		o.Record.Pending, o.Withdrawn = secondary, now.Add(-100*time.Millisecond)
-	})
-	for name, c := range map[string]struct {
-		o    failover.Observation
-		want failover.Kind
-	}{
+}
+
+func TestDecide(t *testing.T) {
+	leaving := func(b *failover.Broker) { b.Status.Leaving = true }
+	kinds{
 		"nothing to do":                   {ready(), failover.Nothing},
 		"crashed":                         {with(ready(), primary, down), failover.Begin},
 		"crashed while paused":            {in(with(ready(), primary, down), func(o *failover.Observation) { o.Paused, o.Record.Paused = true, true }), failover.Nothing},
@@ -110,7 +123,6 @@ func TestDecide(t *testing.T) {
 		"bridge down since the crash": {with(with(ready(), primary, down), secondary, func(b *failover.Broker) { b.Status.Linked, b.Status.Unlinked = false, 5000 }), failover.Begin},
 		"both leaving":                {with(with(ready(), primary, leaving), secondary, leaving), failover.Drop},
 		"crashed, standby leaving":    {with(with(ready(), primary, down), secondary, leaving), failover.Begin},
-		"pending, target leaving":     {with(with(pending, primary, down), secondary, func(b *failover.Broker) { b.Status.Leaving, b.Status.Linked = true, false }), failover.Finish},
 		"asked for, standby leaving":  {in(with(ready(), secondary, leaving), func(o *failover.Observation) { o.Request = &record.Request{ID: "x", To: secondary} }), failover.Drop},
 		"asked for, standby not heard for a moment": {in(with(ready(), secondary, func(b *failover.Broker) { b.Heard = now.Add(-800 * time.Millisecond) }), func(o *failover.Observation) {
 			o.Request = &record.Request{ID: "x", To: secondary}
@@ -135,6 +147,17 @@ func TestDecide(t *testing.T) {
 			o.Request = &record.Request{ID: "x", To: secondary}
 			o.Record.Request = "x"
 		}), failover.Nothing},
+		"no record":               {failover.Observation{Now: now, Settings: settings(), Brokers: ready().Brokers}, failover.Bootstrap},
+		"no record, nobody there": {failover.Observation{Now: now, Settings: settings()}, failover.Nothing},
+	}.decide(t)
+}
+
+func TestDecideInASwitch(t *testing.T) {
+	pending := in(ready(), func(o *failover.Observation) {
+		o.Record.Pending, o.Withdrawn = secondary, now.Add(-100*time.Millisecond)
+	})
+	kinds{
+		"pending, target leaving":         {with(with(pending, primary, down), secondary, func(b *failover.Broker) { b.Status.Leaving, b.Status.Linked = true, false }), failover.Finish},
 		"pending":                         {pending, failover.Nothing},
 		"pending, not read":               {in(with(pending, primary, down), func(o *failover.Observation) { o.Withdrawn = time.Time{} }), failover.Nothing},
 		"pending, stopped":                {with(with(pending, primary, down), secondary, func(b *failover.Broker) { b.Status.Linked = false }), failover.Finish},
@@ -143,15 +166,7 @@ func TestDecide(t *testing.T) {
 		"pending, silent":                 {in(with(pending, primary, gone), func(o *failover.Observation) { o.Withdrawn = now.Add(-1200 * time.Millisecond) }), failover.Finish},
 		"pending, target down":            {with(pending, secondary, down), failover.Cancel},
 		"pending, both gone":              {with(with(pending, primary, gone), secondary, gone), failover.Nothing},
-		"no record":                       {failover.Observation{Now: now, Settings: settings(), Brokers: ready().Brokers}, failover.Bootstrap},
-		"no record, nobody there":         {failover.Observation{Now: now, Settings: settings()}, failover.Nothing},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := failover.Decide(c.o); got.Kind != c.want {
-				t.Errorf("got %s (%s), want %s", got.Kind, got.Reason, c.want)
-			}
-		})
-	}
+	}.decide(t)
 }
 
 // What the leader or a guard knows of goes before what the Service has.
