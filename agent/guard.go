@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/complaint"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/peer"
 	"github.com/mosqbuild/mosqbuild/internal/probe"
@@ -79,6 +80,7 @@ type Guard struct {
 	log     *slog.Logger
 	client  *peer.Client
 	metrics *meters
+	errors  *complaint.Log
 	launch  *launcher
 	conf    *os.File // the broker's configuration, in memory
 	holds   func(dir string) bool
@@ -109,8 +111,7 @@ type Guard struct {
 	changed   chan struct{} // closed with each publish
 	passes    int64         // of the loop
 
-	data     bool   // there is something of an earlier run
-	apiError string // why the record can't be read
+	data bool // there is something of an earlier run
 	// linkError is why the brokers aren't linked; the gate's alone.
 	linkError string
 }
@@ -122,7 +123,7 @@ func New(o Options) *Guard {
 		begin: uptime(), wake: make(chan struct{}, 1), changed: make(chan struct{}), ledger: NewLedger(o.Role), leaving: -1, holds: holds,
 	}
 	g.child = child{down: downStarting, stopping: -1}
-	g.metrics = newMeters(g)
+	g.metrics, g.errors = newMeters(g), complaint.New(g.log)
 	return g
 }
 

@@ -29,7 +29,10 @@ func (g *Guard) watchOther(ctx context.Context) {
 		var s record.Status
 		err := g.client.Call(call, http.MethodGet, g.o.Network.PeerGuard, fmt.Sprintf("%s?after=%d&wait=%d", pathStatus, after, otherWait.Milliseconds()), nil, &s)
 		cancel()
-		if err != nil || s.Role != record.Other(g.o.Role) {
+		if err == nil && s.Role != record.Other(g.o.Role) {
+			err = fmt.Errorf("the %q's has answered", s.Role)
+		}
+		if g.errors.About("asking the other guard", err) {
 			after = 0
 			sleep(ctx, p.Interval.Std())
 			continue

@@ -43,26 +43,13 @@ func (g *Guard) readRecords(ctx context.Context) {
 		g.metrics.asked("api", err)
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		g.heardAPI(err)
-		if err != nil || r == nil {
+		if g.errors.About("reading the record", err) || r == nil {
 			return
 		}
 		before := g.ledger.Epoch()
 		g.ledger.Read(*r, sent)
 		g.adopted(before, "api")
 	})
-}
-
-// heardAPI logs when the API stops and begins again to answer.
-func (g *Guard) heardAPI(err error) {
-	switch text := textOf(err); {
-	case text == g.apiError:
-	case err != nil && g.apiError == "":
-		g.log.Warn("reading the record", "error", text)
-	case err == nil:
-		g.log.Info("the record can be read again")
-	}
-	g.apiError = textOf(err)
 }
 
 // askForWord asks the other guard for its word, as long as this broker needs
@@ -79,7 +66,7 @@ func (g *Guard) askForWord(ctx context.Context) {
 		var w record.Word
 		err := g.client.Call(ctx, http.MethodPost, g.o.Network.PeerGuard, pathWord, record.Word{Epoch: r.Epoch}, &w)
 		g.metrics.asked("word", err)
-		if err != nil {
+		if g.errors.About("asking for the other guard's word", err) {
 			return
 		}
 		g.mu.Lock()
@@ -112,7 +99,10 @@ func (g *Guard) keep(r *record.Record) {
 		return
 	}
 	if err := atomicfile.Write(g.o.State, []byte(r.String()), 0o600); err != nil {
-		g.fail("keeping the record", errors.Join(err, os.Remove(g.o.State)))
+		if old := os.Remove(g.o.State); old != nil && !errors.Is(old, fs.ErrNotExist) {
+			err = errors.Join(err, old)
+		}
+		g.errors.About("keeping the record", err)
 	}
 }
 
@@ -133,11 +123,4 @@ func (g *Guard) recall() {
 		g.ledger.Recall(*r)
 		g.log.Info("recalled the record", "epoch", r.Epoch, "active", r.Active, "standby", r.Standby, "pending", r.Pending)
 	}
-}
-
-func textOf(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }

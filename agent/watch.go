@@ -36,12 +36,14 @@ func (g *Guard) watchRun(ctx context.Context, run string) {
 	}
 	g.mu.Unlock()
 	for first := true; ctx.Err() == nil; {
+		state := pulse.State()
 		g.mu.Lock()
-		over, up, after := g.child.run != run, pulse.State().Answers > 0, g.now()-g.child.began
+		over, up, after := g.child.run != run, state.Answers > 0, g.now()-g.child.began
 		g.mu.Unlock()
 		if over {
 			return
 		}
+		g.errors.About("asking the broker", state.Err)
 		if first && up {
 			first = false
 			g.log.Info("the broker answers", "run", run, "after", after.String())
