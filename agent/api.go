@@ -21,13 +21,6 @@ const (
 	pathRetained = "/v1/retained"
 )
 
-const (
-	// actTime is how long the answer to a record waits for the broker to end.
-	actTime = time.Second
-	// maxWait is the longest that a question for the status may be kept.
-	maxWait = 30 * time.Second
-)
-
 // handler serves other agents.
 func (g *Guard) handler() http.Handler {
 	mux := http.NewServeMux()
@@ -39,8 +32,12 @@ func (g *Guard) handler() http.Handler {
 	return mux
 }
 
+// maxWait is the longest that a question for the status may be kept.
+const maxWait = 30 * time.Second
+
 // putRecord takes a controller's record, and answers with the status once what
-// it forbids has ended, or after actTime.
+// it forbids has ended, or in time for a controller that waits for
+// failover.probe.timeout: later it will hear of the end as of all else.
 func (g *Guard) putRecord(w http.ResponseWriter, r *http.Request) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
 	var told *record.Record
@@ -61,7 +58,7 @@ func (g *Guard) putRecord(w http.ResponseWriter, r *http.Request) {
 	since := g.passes
 	g.mu.Unlock()
 	g.poke()
-	s := g.await(r, actTime, func() bool {
+	s := g.await(r, g.o.Settings.Failover.Probe.Timeout.Std()/2, func() bool {
 		return g.passes > since && (g.child.asked == "" || g.child.run == "") && g.status.Epoch >= told.Epoch
 	})
 	peer.Reply(w, http.StatusOK, s)

@@ -25,7 +25,7 @@ func (g *guard) told(r record.Record, reply func(record.Status)) {
 		reply(g.tell())
 		return
 	}
-	g.keep(waiter{epoch: r.Epoch, reply: reply}, time.Second)
+	g.keep(waiter{epoch: r.Epoch, reply: reply}, g.w.settings.Failover.Probe.Timeout.Std()/2)
 }
 
 // keep has a question wait.
