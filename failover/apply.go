@@ -16,13 +16,13 @@ func (k Kind) leads() bool {
 // apply carries an action out and tells whether the record has changed by it.
 func (t *term) apply(ctx context.Context, a Action) bool {
 	if a.Kind == Nothing {
-		if t.said["decision"] != a.Reason {
-			t.said["decision"] = a.Reason
+		if t.said != a.Reason {
+			t.said = a.Reason
 			t.log.Info("decision", "do", a.Kind, "reason", a.Reason, "epoch", t.epoch())
 		}
 		return false
 	}
-	t.said["decision"] = ""
+	t.said = ""
 	within, cancel := context.WithTimeout(ctx, t.limit())
 	began := time.Now()
 	err := t.ports.Store.Write(within, t.service.Text, a.Record, a.Kind.leads())
@@ -36,9 +36,12 @@ func (t *term) apply(ctx context.Context, a Action) bool {
 		t.known = false
 		if !errors.Is(err, ErrConflict) {
 			t.counts.add(metricAPIErrors, "write")
+			t.rest = time.Now().Add(restAfter(t.failed))
+			t.failed++
 		}
 		return false
 	}
+	t.failed = 0
 	r := a.Record
 	t.service = t.service.written(r, a.Kind.leads(), t.settings)
 	t.record, t.newest, t.claimed = &r, &r, true
@@ -48,6 +51,15 @@ func (t *term) apply(ctx context.Context, a Action) bool {
 		t.counts.add(metricSwitches, r.Last.Reason)
 	}
 	return true
+}
+
+// restAfter is how long no write is tried after one that came to nothing, with
+// that many before it that did so, too: something may refuse them all, for good.
+func restAfter(failed int) time.Duration {
+	if failed == 0 {
+		return 0
+	}
+	return min(quick<<min(failed-1, 10), time.Second)
 }
 
 // epoch is that of the record, 0 where there is none.

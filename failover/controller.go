@@ -11,6 +11,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/internal/complaint"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -32,15 +33,17 @@ type Controller struct {
 	log      *slog.Logger
 	view     *view
 	counts   *counts
+	errors   *complaint.Log
 	holder   atomic.Pointer[string] // who leads
 	ticked   atomic.Pointer[time.Time]
+	turned   atomic.Pointer[time.Time] // by a leader's loop, nil without one
 }
 
 // New returns a controller of that identity, which is the name that it has in
 // the Lease and in the record.
 func New(me string, settings config.Agent, p Ports, log *slog.Logger) *Controller {
 	now := time.Now()
-	c := &Controller{me: me, settings: settings, ports: p, log: log, view: newView(me, settings.Failover.Probe, p.Probers, now)}
+	c := &Controller{me: me, settings: settings, ports: p, log: log, errors: complaint.New(log), view: newView(me, settings.Failover.Probe, p.Probers, now)}
 	c.ticked.Store(&now)
 	c.counts = newCounts(c.view, func() bool { return c.leader() != "" })
 	return c
@@ -60,6 +63,9 @@ const stuck = 10 * time.Second
 func (c *Controller) Live() error {
 	if time.Since(*c.ticked.Load()) > stuck {
 		return errors.New("no vote was cast for long")
+	}
+	if turned := c.turned.Load(); turned != nil && time.Since(*turned) > stuck {
+		return errors.New("it leads, but has decided nothing for long")
 	}
 	return nil
 }
@@ -110,6 +116,7 @@ func (c *Controller) listen(ctx context.Context, role string) {
 			return
 		case <-c.ports.Probers[role].Changed():
 			c.view.answered(role)
+			c.errors.About("asking the "+role+" over MQTT", c.ports.Probers[role].State().Err)
 		}
 	}
 }
@@ -121,7 +128,6 @@ func (c *Controller) campaign(ctx context.Context) {
 	tick := time.NewTicker(c.settings.Failover.Probe.Interval.Std())
 	defer tick.Stop()
 	errs := make(chan error, 1)
-	said := ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -129,12 +135,8 @@ func (c *Controller) campaign(ctx context.Context) {
 		case <-tick.C:
 		case <-c.view.news:
 		case err := <-errs:
-			if err != nil {
+			if c.errors.About("voting", err) {
 				c.counts.add(metricVoteErrors, "")
-			}
-			if said != text(err) && ctx.Err() == nil {
-				said = text(err)
-				c.log.Info("voting", "ok", err == nil, "error", said)
 			}
 			continue
 		}
@@ -153,12 +155,4 @@ func (c *Controller) cast(ctx context.Context, v record.Vote, errs chan<- error)
 	case errs <- err:
 	case <-ctx.Done():
 	}
-}
-
-// text is what to log of an error.
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }

@@ -47,7 +47,7 @@ func (c *Controller) poll(ctx context.Context, role string) {
 			next.Reset(every)
 		case a := <-answers:
 			open--
-			if a.err != nil {
+			if c.errors.About("asking the "+role+"'s guard", a.err) {
 				continue // asked again at the interval's end
 			}
 			c.view.reported(role, a.status, a.sent)

@@ -90,7 +90,10 @@ type Prober interface {
 	// Silence is how long ago, at now, the last question was asked that the
 	// broker has answered, or else how long Run has run.
 	Silence(now time.Time) time.Duration
-	// Changed gets a value after the first answer, and when a silence ends.
+	// State is what has been met.
+	State() probe.PingState
+	// Changed gets a value after the first answer, when a silence ends, and when
+	// a connection is lost.
 	Changed() <-chan struct{}
 }
 

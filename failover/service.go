@@ -52,7 +52,7 @@ func (t *term) refresh(ctx context.Context) {
 // read takes in what was read.
 func (t *term) read(r reading) {
 	t.reading = false
-	if t.complain("reading the Service", r.err) {
+	if t.errors.About("reading the Service", r.err) {
 		t.counts.add(metricAPIErrors, "read")
 		return
 	}
@@ -66,37 +66,27 @@ func (t *term) read(r reading) {
 	}
 }
 
-// complain logs an error, once until there is another or none, and tells
-// whether there is one.
-func (t *term) complain(subject string, err error) bool {
-	if t.said[subject] != text(err) {
-		t.said[subject] = text(err)
-		t.log.Warn(subject, "ok", err == nil, "error", text(err))
-	}
-	return err != nil
-}
-
 // push sends the record to the guards that don't know it yet. They would read
 // it themselves; this is faster, and reaches those that can't.
 func (t *term) push(ctx context.Context) {
 	if !t.known || t.record == nil {
 		return
 	}
-	now := time.Now()
 	for _, role := range roles {
-		if t.view.epoch(role) >= t.record.Epoch || !t.pushing[role].IsZero() {
+		if t.view.epoch(role) >= t.record.Epoch || t.pushing[role] {
 			continue
 		}
-		t.pushing[role] = now
+		t.pushing[role] = true
 		r := *t.record
 		t.beside.Go(func() {
 			sent := time.Now()
-			ctx, cancel := context.WithTimeout(ctx, t.settings.Failover.Probe.Timeout.Std())
+			within, cancel := context.WithTimeout(ctx, t.settings.Failover.Probe.Timeout.Std())
 			defer cancel()
-			st, err := t.ports.Guards[role].Push(ctx, r)
+			st, err := t.ports.Guards[role].Push(within, r)
 			if err == nil && st.Role == role {
 				t.view.reported(role, st, sent)
 			}
+			t.errors.About("telling the "+role+"'s guard the record", err)
 			// A guard that isn't there isn't asked without a pause.
 			if err != nil {
 				select {

@@ -35,10 +35,14 @@ type term struct {
 	// withdrawn is Observation.Withdrawn, of the record with that epoch.
 	withdrawn      time.Time
 	withdrawnEpoch int64
-	pushing        map[string]time.Time // the guards that a push is under way to, and since when
+	pushing        map[string]bool // the guards that a push is under way to
 	pushes         chan string
-	said           map[string]string // what was last logged on a subject
+	said           string // the reason for doing nothing, as last logged
 	beside         sync.WaitGroup
+	// failed counts the writes in a row that came to nothing. The next one
+	// isn't tried before rest is over.
+	failed int
+	rest   time.Time
 }
 
 // reading is what came of a read that began after that many writes.
@@ -54,12 +58,13 @@ func (c *Controller) lead(ctx context.Context) {
 	t := &term{
 		Controller: c, started: time.Now(),
 		reads: make(chan reading, 1), pushes: make(chan string, len(roles)),
-		pushing: map[string]time.Time{}, said: map[string]string{},
+		pushing: map[string]bool{},
 	}
 	c.log.Info("leading", "me", c.me)
 	c.counts.put(metricLeader, "", 1)
 	defer func() {
 		t.beside.Wait()
+		c.turned.Store(nil)
 		c.counts.stand()
 		c.log.Info("leading no longer", "me", c.me)
 	}()
@@ -76,6 +81,8 @@ func (c *Controller) lead(ctx context.Context) {
 		case role := <-t.pushes:
 			delete(t.pushing, role)
 		}
+		now := time.Now()
+		c.turned.Store(&now)
 		// Each write may make the next one due.
 		for ctx.Err() == nil && t.step(ctx) {
 		}
@@ -95,7 +102,11 @@ func (t *term) step(ctx context.Context) bool {
 	if t.stale(o) {
 		return false
 	}
-	return t.apply(ctx, Decide(o))
+	a := Decide(o)
+	if a.Kind != Nothing && o.Now.Before(t.rest) {
+		return false
+	}
+	return t.apply(ctx, a)
 }
 
 // stale tells whether somebody else took over the record in this term: then
@@ -140,7 +151,7 @@ func (t *term) observe(now time.Time) Observation {
 func (t *term) pause() time.Duration {
 	every := t.settings.Failover.Probe.Interval.Std()
 	r := t.record
-	if !t.known || r == nil || r.Pending != "" {
+	if !t.known || r == nil || r.Pending != "" || t.failed > 0 {
 		return min(quick, every)
 	}
 	if mqtt, _ := t.view.silence(r.Active, time.Now()); mqtt > 2*every {

@@ -178,6 +178,53 @@ func TestUnknownOutcomesAreReadAgain(t *testing.T) {
 	}
 }
 
+// What refuses writes, and not reads, is asked less and less often.
+func TestRefusedWritesArePaced(t *testing.T) {
+	bubble(t, func(w *world, _ *failover.Controller) {
+		refuses, writes := true, 0
+		w.change(func(*failover.Service) {
+			w.fault = func(op string) (error, bool) {
+				if op != "write" || !refuses {
+					return nil, true
+				}
+				writes++
+				return errors.New("a webhook refuses it"), false
+			}
+		})
+		w.guards[primary].crash()
+		time.Sleep(20 * time.Second)
+		w.change(func(*failover.Service) {
+			refuses = false
+			if writes < 20 || writes > 28 {
+				t.Errorf("%d writes in 20 s", writes)
+			}
+		})
+		if took := w.until("switched", 5*time.Second, serving(secondary)); took > 1100*time.Millisecond {
+			t.Errorf("it took %s once writes were let through", took)
+		}
+	})
+}
+
+func TestALeaderThatIsStuckIsNotLive(t *testing.T) {
+	bubble(t, func(w *world, c *failover.Controller) {
+		time.Sleep(time.Minute)
+		if err := c.Live(); err != nil {
+			t.Error(err)
+		}
+		w.change(func(*failover.Service) { w.hangs = 15 * time.Second })
+		w.guards[primary].crash()
+		time.Sleep(12 * time.Second)
+		if c.Live() == nil {
+			t.Error("a leader that hangs in a write is live")
+		}
+		w.change(func(*failover.Service) { w.hangs = 0 })
+		w.until("switched", 30*time.Second, serving(secondary))
+		if err := c.Live(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestNothingIsDecidedWhileTheAPIIsDown(t *testing.T) {
 	bubble(t, func(w *world, _ *failover.Controller) {
 		down := true

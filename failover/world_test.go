@@ -13,6 +13,7 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/failover"
+	"github.com/mosqbuild/mosqbuild/internal/probe"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -24,6 +25,7 @@ type world struct {
 	// fault, if not nil, is asked before each call to the API server. It
 	// returns the call's error, and whether the call is made all the same.
 	fault  func(op string) (err error, done bool)
+	hangs  time.Duration // a write, whatever its context says
 	guards map[string]*fakeGuard
 	events []failover.Event
 	// happened is what has, in its order.
@@ -172,6 +174,10 @@ func (w *world) Read(ctx context.Context) (failover.Service, error) {
 
 func (w *world) Write(ctx context.Context, old string, r record.Record, lead bool) error {
 	sleep(ctx, 2*time.Millisecond)
+	w.mu.Lock()
+	hangs := w.hangs
+	w.mu.Unlock()
+	time.Sleep(hangs)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	err, done := w.call("write")
@@ -333,6 +339,8 @@ func (g *fakeGuard) Silence(now time.Time) time.Duration {
 	defer g.w.mu.Unlock()
 	return now.Sub(g.asked)
 }
+
+func (g *fakeGuard) State() probe.PingState { return probe.PingState{} }
 
 func (g *fakeGuard) Changed() <-chan struct{} { return g.news }
 

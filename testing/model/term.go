@@ -21,6 +21,8 @@ type term struct {
 	reading bool
 	readAt  time.Time
 	pushing [2]bool
+	failed  int
+	rest    time.Time
 
 	withdrawn time.Time
 	epoch     int64 // that withdrawn is of
@@ -43,7 +45,7 @@ func (c *controller) watch(number int) {
 	if t.service.rec != nil {
 		silent, _ = silence(c.sides[index(t.service.rec.Active)].mqtt, c.started, c.wall(), c.w.settings.Failover.Probe)
 	}
-	c.after(lookAgain(t.known, t.service.rec, silent, c.w.settings.Failover.Probe.Interval.Std()), func() { c.watch(number) })
+	c.after(lookAgain(t.known && t.failed == 0, t.service.rec, silent, c.w.settings.Failover.Probe.Interval.Std()), func() { c.watch(number) })
 }
 
 // think observes, decides and acts. Nothing is decided while a write is under
@@ -56,7 +58,7 @@ func (c *controller) think() {
 	if t.known {
 		o := c.observe()
 		if !c.stale(o) {
-			if a := c.decide(o); a.Kind != failover.Nothing {
+			if a := c.decide(o); a.Kind != failover.Nothing && !o.Now.Before(t.rest) {
 				c.w.check.decided(c, o, a)
 				c.apply(a)
 			}
@@ -158,9 +160,16 @@ func (c *controller) apply(a failover.Action) {
 			t.writing, t.readAt = false, time.Time{}
 			if !ok || got != written {
 				t.known = false
+				if !ok {
+					if t.rest = c.wall(); t.failed > 0 {
+						t.rest = t.rest.Add(min(25*time.Millisecond<<min(t.failed-1, 10), time.Second))
+					}
+					t.failed++
+				}
 				c.read()
 				return
 			}
+			t.failed = 0
 			r := a.Record
 			t.service.rec, t.newest, t.claimed = &r, &r, true
 			if leads {
