@@ -24,10 +24,11 @@ authority lasts 10 years, the certificate 825 days.
 
 Nothing that is there is replaced without --force, which issues the server
 certificate anew and keeps the authority, so that clients go on trusting the
-broker; the hosts that the old certificate carried stay. Under the profile ha
-the certificates between the brokers, in .mosqbuild/bridge, are made as well. An authority without
-a server certificate is used, too. With --new-ca the authority is replaced as
-well, the old hosts go, and every client needs the new ca.crt.`
+broker; the hosts that the old certificate carried stay. An authority without a
+server certificate is used, too. Under the profile ha the certificates between
+the brokers, in .mosqbuild/bridge, are made as well, by an authority of their
+own. With --new-ca the authorities are replaced as well, the old hosts go, and
+every client needs the new ca.crt.`
 
 func newCertsInit(a *app) *cobra.Command {
 	var r state.CertsRequest

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/mosqbuild/mosqbuild/certs"
 	"github.com/mosqbuild/mosqbuild/config"
@@ -44,7 +45,7 @@ func (d Dir) Deployed(cfg config.Config, base string) (files.Secrets, error) {
 func (d Dir) bridge(cfg config.Config, b *files.Bridge) error {
 	err := d.readBridge(b)
 	if err == nil && b.CA == nil && b.Server.Cert == nil && b.Client.Cert == nil {
-		if _, err = d.makeBridge(cfg.Name, certs.KeyType(cfg.TLS.KeyType)); err == nil {
+		if _, err = d.makeBridge(CertsRequest{Name: cfg.Name, KeyType: certs.KeyType(cfg.TLS.KeyType)}); err == nil {
 			err = d.readBridge(b)
 		}
 	}
@@ -108,14 +109,15 @@ func (d Dir) readBridge(b *files.Bridge) (err error) {
 
 const certExt, keyExt = ".crt", ".key"
 
-// makeBridge makes the certificates between the brokers of the pair of that
-// name, of which the primary is host to the other one, and of its agents, and
-// returns the paths written. The authority signs nothing else, so its key isn't
-// kept: all of them are deployed at once, and then with another authority.
-func (d Dir) makeBridge(name string, key certs.KeyType) ([]string, error) {
-	begin := d.now().Add(-backdate)
-	hosts := bridgeHosts(name)
-	ca, err := certs.NewCA(certs.CARequest{Name: hosts[0] + " bridge CA", KeyType: key, NotBefore: begin})
+// makeBridge makes the certificates between the brokers of the pair of r's name,
+// of which the primary is host to the other one, and of its agents, and returns
+// the paths written. Their authority, which signs nothing else, stays the one that
+// there is, unless r asks for a new one: while a renewal is rolled out, brokers and
+// agents of before and of after talk to each other.
+func (d Dir) makeBridge(r CertsRequest) ([]string, error) {
+	begin, key := d.now().Add(-backdate), r.KeyType
+	hosts := bridgeHosts(r.Name)
+	ca, err := d.bridgeCA(r, begin)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +125,7 @@ func (d Dir) makeBridge(name string, key certs.KeyType) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	agent, err := certs.Issue(ca, certs.LeafRequest{Hosts: []string{agentHost(name)}, KeyType: key, NotBefore: begin, Client: true})
+	agent, err := certs.Issue(ca, certs.LeafRequest{Hosts: []string{agentHost(r.Name)}, KeyType: key, NotBefore: begin, Client: true})
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +138,7 @@ func (d Dir) makeBridge(name string, key certs.KeyType) ([]string, error) {
 		name string
 		data []byte
 	}{
-		{config.CAFile, ca.Cert},
+		{caKeyFile, ca.Key}, {config.CAFile, ca.Cert},
 		{serverName + keyExt, server.Key}, {serverName + certExt, server.Cert},
 		{clientName + keyExt, client.Key}, {clientName + certExt, client.Cert},
 		{agentName + keyExt, agent.Key}, {agentName + certExt, agent.Cert},
@@ -147,4 +149,20 @@ func (d Dir) makeBridge(name string, key certs.KeyType) ([]string, error) {
 		paths = append(paths, filepath.Join(d.Path, bridgeDir, f.name))
 	}
 	return paths, nil
+}
+
+// bridgeCA returns the authority of a pair's certificates, a new one where r wants
+// it or there is none whose key is here.
+func (d Dir) bridgeCA(r CertsRequest, begin time.Time) (certs.Pair, error) {
+	var ca certs.Pair
+	for name, to := range map[string]*[]byte{config.CAFile: &ca.Cert, caKeyFile: &ca.Key} {
+		var err error
+		if *to, err = d.read(bridgeDir, name); err != nil {
+			return ca, fmt.Errorf("reading the bridge's authority: %w", err)
+		}
+	}
+	if ca.Cert != nil && ca.Key != nil && !r.NewCA {
+		return ca, nil
+	}
+	return certs.NewCA(certs.CARequest{Name: bridgeHosts(r.Name)[0] + " bridge CA", KeyType: r.KeyType, NotBefore: begin})
 }

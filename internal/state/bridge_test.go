@@ -37,9 +37,6 @@ func TestDeployedPair(t *testing.T) {
 		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", f.Name(), info.Mode(), err)
 		}
-		if f.Name() == "ca.key" {
-			t.Error("the key of the bridge's authority is kept")
-		}
 	}
 	if !bytes.Equal(first.Guard, again.Guard) || !bytes.Equal(first.Passwd, again.Passwd) || !bytes.Equal(first.Bridge.Agent.Key, again.Bridge.Agent.Key) {
 		t.Error("the agents' credentials were made twice")
@@ -74,6 +71,16 @@ func TestDeployedPair(t *testing.T) {
 	}
 	if _, err = d.Deployed(cfg, ""); err != nil {
 		t.Errorf("after the hint was followed: %v", err)
+	}
+	renewed, err := d.Deployed(cfg, "")
+	if err != nil || !bytes.Equal(renewed.Bridge.CA, first.Bridge.CA) || bytes.Equal(renewed.Bridge.Agent.Cert, first.Bridge.Agent.Cert) {
+		t.Errorf("a renewal doesn't keep the authority, or keeps the certificates: %v", err)
+	}
+	if _, err := d.MakeCerts(state.CertsRequest{Name: cfg.Name, Hosts: cfg.ServerHosts(), Force: true, NewCA: true, Bridge: true}); err != nil {
+		t.Fatal(err)
+	}
+	if renewed, err = d.Deployed(cfg, ""); err != nil || bytes.Equal(renewed.Bridge.CA, first.Bridge.CA) {
+		t.Errorf("the authority isn't replaced: %v", err)
 	}
 	if err := os.Remove(filepath.Join(d.Path, "bridge", "client.key")); err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ type CertsRequest struct {
 	Hosts   []string // names and addresses of the server
 	KeyType certs.KeyType
 	Force   bool // replace a server certificate that is there
-	NewCA   bool // with Force: replace the CA too; clients must then trust the new one
+	NewCA   bool // with Force: replace the CAs too; clients must then trust the new one
 	Bridge  bool // make those between the brokers and agents of a pair called Name, too
 }
 
@@ -39,7 +39,7 @@ func (d Dir) MakeCerts(r CertsRequest) (paths []string, err error) {
 		if paths, err = d.makeCerts(r); err != nil || !r.Bridge {
 			return err
 		}
-		bridge, err := d.makeBridge(r.Name, r.KeyType)
+		bridge, err := d.makeBridge(r)
 		paths = append(paths, bridge...)
 		return err
 	})
