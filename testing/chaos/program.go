@@ -42,6 +42,13 @@ type program struct {
 
 // measure brings up the cluster and goes through the table.
 func (p *program) measure(ctx context.Context) (err error) {
+	if !p.wantsGuarded() && !p.wants("loop") {
+		names := []string{"random", "loop"}
+		for _, f := range faults {
+			names = append(names, f.name)
+		}
+		return fmt.Errorf("choosing faults: none has %q in its name; there are %s", p.only, strings.Join(names, "; "))
+	}
 	p.say("seed %d", p.seed)
 	dir, err := os.MkdirTemp("", "mosqbuild-chaos")
 	if err != nil {
