@@ -52,7 +52,7 @@ func (p FailoverProbe) Silence() time.Duration {
 type FailoverPermit struct {
 	// Age is the most, from asking for it. Default: 1s.
 	Age Duration `yaml:"age" json:"age"`
-	// Margin is the time to stop a broker in. Default: 200ms.
+	// Margin is the time to stop a broker in. Default: 200ms, at least 100ms.
 	Margin Duration `yaml:"margin" json:"margin"`
 }
 
@@ -78,6 +78,10 @@ type Failback struct {
 	After Duration `yaml:"after" json:"after"`
 }
 
+// leastMargin is enough for a guard, which looks every 50 ms, to find that the permit
+// has ended, and for the kernel to end the broker.
+const leastMargin = 100 * time.Millisecond
+
 // jitter is by how much client-go stretches the time between two tries:
 // 1 + its JitterFactor of 1.2.
 const jitter = 2.2
@@ -98,7 +102,7 @@ func (f Failover) check(v *problems) {
 	v.atLeast("failover.probe.interval", p.Interval, 50*time.Millisecond)
 	v.atLeast("failover.probe.timeout", p.Timeout, 50*time.Millisecond)
 	v.check(p.Strikes >= 1 && p.Strikes <= 100, "failover.probe.strikes", "%d is not between 1 and 100", p.Strikes)
-	v.atLeast("failover.permit.margin", f.Permit.Margin, 50*time.Millisecond)
+	v.atLeast("failover.permit.margin", f.Permit.Margin, leastMargin)
 	// A permit is asked for each interval: two questions may get lost, and the
 	// third must still be in time.
 	least := 2*p.Interval.Std() + p.Timeout.Std()
@@ -107,7 +111,10 @@ func (f Failover) check(v *problems) {
 	v.check(l.Renew < l.Duration, "failover.lease.renew", "%s is not less than lease.duration: an old leader would act beside a new one for longer than the switch allows for", l.Renew)
 	most := time.Duration(jitter * float64(l.Retry))
 	v.check(l.Retry.Std() >= 50*time.Millisecond && most < l.Renew.Std(), "failover.lease.retry", "%s is not between 50ms and lease.renew / %.1f: no second try to renew would be in time", l.Retry, jitter)
-	v.check(f.HoldDown.Std() >= p.Silence(), "failover.holdDown", "%s is less than the %s after which a broker counts as gone: it would be back, and empty, before the other one could take over", f.HoldDown, p.Silence())
+	// The leader may be lost with the broker: the next one is elected within two
+	// tries of whoever waits, notices, and waits for the permit.
+	takes := l.Duration.Std() + 2*most + p.Silence() + f.Permit.Age.Std() + f.Permit.Margin.Std()
+	v.check(f.HoldDown.Std() >= takes, "failover.holdDown", "%s is less than the %s = lease.duration + %.1f × lease.retry + probe.strikes × probe.interval + probe.timeout + permit.age + permit.margin that the other broker may need to take over: this one would be back before, without its last messages", f.HoldDown, takes, 2*jitter)
 	v.atLeast("failover.leave", f.Leave, time.Second)
 	v.oneOf("failover.failback.mode", f.Failback.Mode, FailbackManual, FailbackAuto)
 	v.atLeast("failover.failback.after", f.Failback.After, time.Second)
