@@ -28,31 +28,45 @@ const (
 	graceSeconds = 10
 )
 
-// deployment runs one broker. Recreate: two at once would share the Service
-// while knowing nothing of each other's messages, could not both mount a volume
-// of a single node, and of a pair the new one would find no node of its own.
-// No StatefulSet: its pod comes back from a lost node by hand only, which a pair
-// alone wants, and says so by its tolerations.
-func (d objects) deployment() (*appsv1.Deployment, error) {
+// workload runs one broker. Two at once would share the Service while knowing
+// nothing of each other's messages, and could not both mount a volume of a single
+// node.
+//
+// A lone broker is a Deployment, recreated: a StatefulSet's pod comes back from a
+// lost node by hand only. A deleted pod is replaced at once, but the old one ends at
+// once, too. That of a pair may serve on for failover.leave, and on a lost node it
+// may serve for as long as that is lost: only a StatefulSet has at most one pod.
+func (d objects) workload() (Object, error) {
 	pod, err := d.pod()
 	if err != nil {
 		return nil, err
 	}
-	labels := d.meta("").Labels
+	meta, selector := d.meta(d.cfg.Broker(d.role)), &metav1.LabelSelector{MatchLabels: d.selector()}
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{
+			Labels:      d.meta("").Labels,
+			Annotations: map[string]string{annotationChecksum: checksum(append(slices.Clip(d.volumes), d.agent...))},
+		},
+		Spec: pod,
+	}
+	if d.pair() {
+		return &appsv1.StatefulSet{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "StatefulSet"},
+			ObjectMeta: meta,
+			Spec: appsv1.StatefulSetSpec{
+				Replicas: new(int32(1)), ServiceName: d.cfg.Agent(nil).Guards(d.role), Selector: selector, Template: template,
+				// A pod that never gets ready doesn't keep its mended successor waiting.
+				PodManagementPolicy: appsv1.ParallelPodManagement,
+				UpdateStrategy:      appsv1.StatefulSetUpdateStrategy{Type: appsv1.RollingUpdateStatefulSetStrategyType},
+			},
+		}, nil
+	}
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-		ObjectMeta: d.meta(d.cfg.Broker(d.role)),
+		ObjectMeta: meta,
 		Spec: appsv1.DeploymentSpec{
-			Replicas: new(int32(1)),
+			Replicas: new(int32(1)), Selector: selector, Template: template,
 			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
-			Selector: &metav1.LabelSelector{MatchLabels: d.selector()},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{
-					Labels:      labels,
-					Annotations: map[string]string{annotationChecksum: checksum(append(slices.Clip(d.volumes), d.agent...))},
-				},
-				Spec: pod,
-			},
 		},
 	}, nil
 }

@@ -15,7 +15,7 @@ func Notes(cfg config.Config, o Options) []string {
 	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	switch {
 	case d.pair():
-		say("the brokers are Deployments with strategy Recreate: under RollingUpdate a new pod would wait for ever for a node that the other broker isn't on; like a StatefulSet's, a pod on a lost node, where it may still run, is replaced only once the Node or the pod is deleted")
+		say("each broker is a StatefulSet of one pod, which is replaced once it has ended: the old one may serve on for a while, and two of one broker would know nothing of each other's messages; so a pod on a lost node, where it may still run, is replaced only once the Node or the pod is deleted")
 	case cfg.Deploy.Volume() != "":
 		say("a Deployment with strategy Recreate, for RollingUpdate would have two pods wait for one ReadWriteOnce volume; no StatefulSet, whose pod comes back from a lost node by hand only")
 	default:
@@ -61,14 +61,15 @@ func (d objects) certificateNotes(say func(string, ...any)) {
 	default:
 		return
 	}
-	say("the broker reads a renewed certificate when it restarts: kubectl rollout restart deployment %s", d.cfg.Broker(d.firstRole()))
+	say("the broker reads a renewed certificate when it restarts: kubectl rollout restart %s", d.workloads())
 }
 
-func (d objects) firstRole() string {
+// workloads are what kubectl rollout takes.
+func (d objects) workloads() string {
 	if d.pair() {
-		return config.RolePrimary
+		return fmt.Sprintf("statefulset %s %s", d.cfg.Broker(config.RolePrimary), d.cfg.Broker(config.RoleSecondary))
 	}
-	return ""
+	return "deployment " + d.cfg.Broker("")
 }
 
 func (d objects) pairNotes(say func(string, ...any)) {

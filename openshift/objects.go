@@ -71,11 +71,11 @@ func Objects(cfg config.Config, b files.Bundle, o Options) ([]Object, error) {
 		}
 	}
 	for _, one := range brokers {
-		deployment, err := one.deployment()
+		workload, err := one.workload()
 		if err != nil {
-			return nil, fmt.Errorf("rendering the Deployment of %q: %w", cfg.Name, err)
+			return nil, fmt.Errorf("rendering the pods of %q: %w", cfg.Name, err)
 		}
-		all = append(all, deployment)
+		all = append(all, workload)
 	}
 	around, err := d.around()
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -186,24 +185,37 @@ func find[T any](objs []runtime.Object) []*T {
 	return found
 }
 
-// brokers calls f for each broker's Deployment.
-func brokers(t *testing.T, cfg config.Config, objs []runtime.Object, f func(role string, d *appsv1.Deployment, c corev1.Container)) {
+// broker is what has one broker's pods.
+type broker struct {
+	name     string
+	replicas int32
+	selector map[string]string
+	template corev1.PodTemplateSpec
+	one      bool // a pod is replaced only once it has gone, in a rollout at least
+}
+
+// brokers calls f for each broker.
+func brokers(t *testing.T, cfg config.Config, objs []runtime.Object, f func(role string, b broker, c corev1.Container)) {
 	t.Helper()
 	roles := []string{""}
+	var all []broker
 	if cfg.Deploy.Profile == config.ProfileHA {
 		roles = []string{config.RolePrimary, config.RoleSecondary}
-	}
-	ds := find[appsv1.Deployment](objs)
-	if cfg.Deploy.Profile == config.ProfileHA { // the controllers'
-		ds = slices.DeleteFunc(ds, func(d *appsv1.Deployment) bool { return d.Name == cfg.Name+"-failover" })
-	}
-	if len(ds) != len(roles) {
-		t.Fatalf("%d Deployments", len(ds))
-	}
-	for i, d := range ds {
-		if len(d.Spec.Template.Spec.Containers) != 1 || d.Name != cfg.Broker(roles[i]) || d.Spec.Template.Labels[config.LabelRole] != roles[i] {
-			t.Fatalf("Deployment %q, labels %v, %d containers", d.Name, d.Spec.Template.Labels, len(d.Spec.Template.Spec.Containers))
+		for _, s := range find[appsv1.StatefulSet](objs) {
+			all = append(all, broker{s.Name, *s.Spec.Replicas, s.Spec.Selector.MatchLabels, s.Spec.Template, true})
 		}
-		f(roles[i], d, d.Spec.Template.Spec.Containers[0])
+	} else {
+		for _, d := range find[appsv1.Deployment](objs) {
+			all = append(all, broker{d.Name, *d.Spec.Replicas, d.Spec.Selector.MatchLabels, d.Spec.Template, d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType})
+		}
+	}
+	if len(all) != len(roles) {
+		t.Fatalf("%d brokers", len(all))
+	}
+	for i, b := range all {
+		if len(b.template.Spec.Containers) != 1 || b.name != cfg.Broker(roles[i]) || b.template.Labels[config.LabelRole] != roles[i] {
+			t.Fatalf("the broker %q, labels %v, %d containers", b.name, b.template.Labels, len(b.template.Spec.Containers))
+		}
+		f(roles[i], b, b.template.Spec.Containers[0])
 	}
 }

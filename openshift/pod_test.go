@@ -23,10 +23,10 @@ import (
 // What Pod Security's restricted profile and restricted-v2 ask for.
 func TestRestricted(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
-		brokers(t, cfg, objects(t, cfg), func(_ string, d *appsv1.Deployment, c corev1.Container) {
-			pod := d.Spec.Template.Spec
-			if *d.Spec.Replicas != 1 || d.Spec.Strategy.Type != appsv1.RecreateDeploymentStrategyType {
-				t.Errorf("%d replicas, strategy %q", *d.Spec.Replicas, d.Spec.Strategy.Type)
+		brokers(t, cfg, objects(t, cfg), func(_ string, d broker, c corev1.Container) {
+			pod := d.template.Spec
+			if d.replicas != 1 || !d.one {
+				t.Errorf("%d replicas, one at a time: %v", d.replicas, d.one)
 			}
 			user, group := cfg.Deploy.IDs()
 			if s := pod.SecurityContext; !*s.RunAsNonRoot || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault ||
@@ -67,7 +67,7 @@ func number(p *int64) int {
 func TestPorts(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		objs := objects(t, cfg)
-		brokers(t, cfg, objs, func(role string, d *appsv1.Deployment, c corev1.Container) {
+		brokers(t, cfg, objs, func(role string, d broker, c corev1.Container) {
 			want := map[string]int{}
 			clients := map[string]int{} // those that a guard opens at others
 			for _, l := range cfg.Listeners {
@@ -98,11 +98,11 @@ func TestPorts(t *testing.T) {
 					}
 					continue
 				}
-				if !selects(s.Spec.Selector, d.Spec.Template.Labels) {
+				if !selects(s.Spec.Selector, d.template.Labels) {
 					continue
 				}
-				if !selects(d.Spec.Selector.MatchLabels, d.Spec.Template.Labels) || len(d.Spec.Selector.MatchLabels) != len(s.Spec.Selector) {
-					t.Errorf("Service %s selects %v, the Deployment %v", s.Name, s.Spec.Selector, d.Spec.Selector.MatchLabels)
+				if !selects(d.selector, d.template.Labels) || len(d.selector) != len(s.Spec.Selector) {
+					t.Errorf("Service %s selects %v, the pods have %v", s.Name, s.Spec.Selector, d.selector)
 				}
 				for _, p := range s.Spec.Ports {
 					ofServices[p.TargetPort.StrVal] = want[p.TargetPort.StrVal]
@@ -113,7 +113,7 @@ func TestPorts(t *testing.T) {
 				}
 			}
 			if !maps.Equal(ofContainer, want) || !maps.Equal(ofServices, want) {
-				t.Errorf("the container of %s has ports %v, the Services %v, the listeners %v", d.Name, ofContainer, ofServices, want)
+				t.Errorf("the container of %s has ports %v, the Services %v, the listeners %v", d.name, ofContainer, ofServices, want)
 			}
 		})
 	})
@@ -133,14 +133,14 @@ func selects(selector, labels map[string]string) bool {
 func TestMounts(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		objs := objects(t, cfg)
-		brokers(t, cfg, objs, func(role string, d *appsv1.Deployment, c corev1.Container) {
+		brokers(t, cfg, objs, func(role string, d broker, c corev1.Container) {
 			mounted := map[string]bool{}
 			for _, m := range c.VolumeMounts {
-				i := slices.IndexFunc(d.Spec.Template.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name })
+				i := slices.IndexFunc(d.template.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name })
 				if i < 0 || m.SubPath != "" {
 					t.Fatalf("mount %+v", m)
 				}
-				for _, key := range keys(t, objs, d.Spec.Template.Spec.Volumes[i]) {
+				for _, key := range keys(t, objs, d.template.Spec.Volumes[i]) {
 					mounted[path.Join(m.MountPath, key)] = true
 				}
 				if writable := m.MountPath == config.DataDir || m.MountPath == config.AgentStateDir; m.ReadOnly == writable {
@@ -256,7 +256,7 @@ func keys(t *testing.T, objs []runtime.Object, v corev1.Volume) []string {
 
 func TestProbes(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
-		brokers(t, cfg, objects(t, cfg), func(_ string, _ *appsv1.Deployment, c corev1.Container) {
+		brokers(t, cfg, objects(t, cfg), func(_ string, _ broker, c corev1.Container) {
 			if !slices.Contains(c.Env, corev1.EnvVar{Name: "XDG_CONFIG_HOME", Value: config.AuthDir}) {
 				t.Errorf("the client won't find its login: %v", c.Env)
 			}

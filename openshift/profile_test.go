@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -25,17 +24,17 @@ func TestPair(t *testing.T) {
 	cfg := deployments()["ha"]
 	objs := objects(t, cfg)
 	pods := map[string]map[string]string{}
-	brokers(t, cfg, objs, func(role string, d *appsv1.Deployment, c corev1.Container) {
-		pods[role] = d.Spec.Template.Labels
-		terms := d.Spec.Template.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+	brokers(t, cfg, objs, func(role string, d broker, c corev1.Container) {
+		pods[role] = d.template.Labels
+		terms := d.template.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution
 		for _, other := range []string{config.RolePrimary, config.RoleSecondary} {
-			labels := maps.Clone(d.Spec.Template.Labels)
+			labels := maps.Clone(d.template.Labels)
 			labels[config.LabelRole] = other
 			if len(terms) != 1 || terms[0].TopologyKey != "kubernetes.io/hostname" || !selects(terms[0].LabelSelector.MatchLabels, labels) {
 				t.Errorf("the %s doesn't keep off the %s: %+v", role, other, terms)
 			}
 		}
-		bridges := strings.Contains(conf(t, objs, d.Name), "\nconnection ")
+		bridges := strings.Contains(conf(t, objs, d.name), "\nconnection ")
 		if bridges != (role == config.RoleSecondary) {
 			t.Errorf("the %s has a bridge: %v", role, bridges)
 		}
@@ -192,8 +191,9 @@ func sized(cfg config.Config, size string) config.Config { cfg.Deploy.Storage.Si
 // What is to be known is said where it holds, and nowhere else.
 func TestNotes(t *testing.T) {
 	for word, where := range map[string][]string{
-		"Recreate":              slices.Collect(maps.Keys(deployments())),
-		"StatefulSet":           {"loadbalancer", "ha", "ha-traefik", "ha-route"},
+		"Recreate":              slices.DeleteFunc(slices.Collect(maps.Keys(deployments())), func(name string) bool { return strings.HasPrefix(name, "ha") }),
+		"no StatefulSet":        {"loadbalancer"},
+		"is a StatefulSet":      {"ha", "ha-traefik", "ha-route"},
 		"externalTrafficPolicy": {"loadbalancer", "ha"},
 		"there is no Route":     {"service-ca"},
 		"ACME":                  {"cert-manager"},

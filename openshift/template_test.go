@@ -202,6 +202,9 @@ func checksums(objs []runtime.Object) {
 	for _, d := range find[appsv1.Deployment](objs) {
 		delete(d.Spec.Template.Annotations, "checksum/files")
 	}
+	for _, s := range find[appsv1.StatefulSet](objs) {
+		delete(s.Spec.Template.Annotations, "checksum/files")
+	}
 }
 
 func TestTemplateHoldsNoSecret(t *testing.T) {

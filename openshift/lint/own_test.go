@@ -90,7 +90,7 @@ func TestOurDeployments(t *testing.T) {
 // isn't blindness.
 func TestSpoilt(t *testing.T) {
 	for _, s := range []struct{ name, old, new, code string }{
-		{"ha loadbalancer 2.0", "type: Recreate", "type: RollingUpdate", "MQ403"},
+		{"ha loadbalancer 2.0", "maxSurge: 0", "maxSurge: 1", "MQ403"},
 		{"ha loadbalancer 2.0", "topologyKey: kubernetes.io/hostname", "topologyKey: hostname", "MQ402"},
 		{"ha traefik 2.1", "allow_anonymous false", "allow_anonymous true", "MQ102"},
 		{"ha traefik 2.1", "allow_anonymous false", "allow_anonymous true", "MQ106"},

@@ -120,7 +120,7 @@ func (s *stage) runLoop(ctx context.Context, f fault) (figures, error) {
 
 // startLoop deploys the brokers in place of the others, and starts the loop.
 func (s *stage) startLoop(ctx context.Context) (stop func(), err error) {
-	if _, err := s.Kubectl(ctx, "", "delete", "deployments", "--all", "--namespace", namespace, "--cascade=foreground", "--timeout=120s"); err != nil {
+	if _, err := s.Kubectl(ctx, "", "delete", "deployments,statefulsets", "--all", "--namespace", namespace, "--cascade=foreground", "--timeout=120s"); err != nil {
 		return nil, err
 	}
 	if _, err := s.Apply(ctx, loopObjects); err != nil {

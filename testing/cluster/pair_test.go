@@ -180,9 +180,9 @@ func rolled(t *testing.T, b broker) {
 	run(t, b.client(t, "mosquitto_pub", "mosquitto", "1883", "-t", "rolled", "-m", "value", "-r"))
 	b.retained(t, "mosquitto-secondary", secondaryPort, "rolled", "value")
 	b.retained(t, "mosquitto-primary", primaryPort, "rolled", "value")
-	b.kubectl(t, "rollout", "restart", "deployment/mosquitto-primary", "deployment/mosquitto-secondary")
+	b.kubectl(t, "rollout", "restart", "statefulset/mosquitto-primary", "statefulset/mosquitto-secondary")
 	for _, name := range []string{"mosquitto-primary", "mosquitto-secondary"} {
-		b.kubectl(t, "rollout", "status", "deployment/"+name, "--timeout", "120s")
+		b.kubectl(t, "rollout", "status", "statefulset/"+name, "--timeout", "120s")
 	}
 	b.ready(t)
 	for service, port := range map[string]string{"mosquitto": "1883", "mosquitto-primary": primaryPort, "mosquitto-secondary": secondaryPort} {

@@ -48,8 +48,8 @@ var rights = []right{
 	{"delete pods", false, false},
 	{"create pods", false, false},
 	{"create pods --subresource=exec", false, false},
-	{"patch deployment.apps/mosquitto-primary", false, false},
-	{"patch deployment.apps/mosquitto-primary --subresource=scale", false, false},
+	{"patch statefulset.apps/mosquitto-primary", false, false},
+	{"patch statefulset.apps/mosquitto-primary --subresource=scale", false, false},
 	{"list endpointslices.discovery.k8s.io", false, false},
 	{"create endpointslices.discovery.k8s.io", false, false},
 	{"create serviceaccounts --subresource=token", false, false},
@@ -77,7 +77,7 @@ var calls = []struct {
 	{[]string{"delete", "lease", "mosquitto-failover"}, false, false},
 	{[]string{"create", "role", "more", "--verb=get", "--resource=secrets"}, false, false},
 	{[]string{"create", "token", failoverAccount}, false, false},
-	{[]string{"scale", "deployment", "mosquitto-primary", "--replicas=0"}, false, false},
+	{[]string{"scale", "statefulset", "mosquitto-primary", "--replicas=0"}, false, false},
 	{[]string{"get", "services", "--namespace", "kube-system"}, false, false},
 }
 

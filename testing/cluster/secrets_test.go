@@ -80,7 +80,7 @@ func withoutSecrets(t *testing.T, stream string) string {
 func discreet(t *testing.T, b broker) {
 	for _, args := range [][]string{
 		{"get", "events", "-o", "yaml"},
-		{"get", "configmaps,deployments,replicasets,pods,services", "-o", "yaml"},
+		{"get", "configmaps,deployments,replicasets,statefulsets,pods,services", "-o", "yaml"},
 		{"logs", "--all-containers", "--tail", "-1", "--selector", "app.kubernetes.io/name=mosquitto"},
 	} {
 		unspoken(t, b.dir, strings.Join(args[:2], " "), b.kubectl(t, args...))
