@@ -19,6 +19,7 @@ func (o renderOptions) apply(cfg config.Config) (config.Config, error) {
 	cfg.Deploy.Host = cmp.Or(o.Host, cfg.Deploy.Host)
 	cfg.Deploy.Profile = cmp.Or(o.Profile, cfg.Deploy.Profile)
 	cfg.Deploy.PullSecret = cmp.Or(o.PullSecret, cfg.Deploy.PullSecret)
+	cfg.Failover.Failback.Mode = cmp.Or(o.Failback, cfg.Failover.Failback.Mode)
 	var errs []error
 	for _, p := range cfg.Validate() {
 		p.File = "command line"

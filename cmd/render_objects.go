@@ -16,7 +16,7 @@ import (
 type renderOptions struct {
 	Name, Namespace, Host         string
 	Image, AgentImage             string
-	PullSecret, Profile           string
+	PullSecret, Profile, Failback string
 	CreateNamespace, TraefikPorts bool
 }
 
@@ -30,6 +30,7 @@ func (o *renderOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.Host, "host", "", "host `name` that clients outside use (default: the router chooses the Route's)")
 	f.StringVar(&o.PullSecret, "pull-secret", "", "`name` of the Secret to pull the image with")
 	f.StringVar(&o.Profile, "profile", "", "openshift, loadbalancer or ha (default: deploy.profile of mosqbuild.yaml)")
+	f.StringVar(&o.Failback, "failback", "", "manual, or auto for a pair's primary to take over again by itself (default: failover.failback.mode of mosqbuild.yaml)")
 	f.BoolVar(&o.CreateNamespace, "create-namespace", false, "render the Namespace too, for restricted pods alone")
 	f.BoolVar(&o.TraefikPorts, "traefik-ports", false, "render the HelmChartConfig that opens k3s's Traefik, too")
 }

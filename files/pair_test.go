@@ -169,6 +169,33 @@ func TestPairRefusesOtherBridges(t *testing.T) {
 	}
 }
 
+// The bridge's user has no part in what begins with $: neither what a broker tells
+// of itself nor orders to it can cross, whatever a bridge subscribes to.
+func TestTheBridgeUserReachesNoControlTopics(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, bridgeClient(t))
+	primary := start(t, p.primary, p.port)
+	primary.put(t, "measured", "1", "-r")
+	of := func(dir, name string) string { return filepath.Join(dir, config.BridgeDir, name) }
+	as := func(program string, more ...string) string {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		args := []string{"-h", "127.0.0.1", "-p", fmt.Sprint(p.bridgePort), "-V", "5", "-q", "1", "--cafile", of(p.primary, config.CAFile),
+			"--cert", of(p.secondary, config.CertFile), "--key", of(p.secondary, config.KeyFile)}
+		out, _ := exec.CommandContext(ctx, program, append(args, more...)...).CombinedOutput()
+		return strings.TrimSpace(string(out))
+	}
+	if got := as("mosquitto_sub", "-v", "-W", "2", "-t", "#", "-t", "$SYS/#", "-t", "$CONTROL/#", "-t", config.ProbePrefix+"#"); got != "measured 1" && !strings.HasPrefix(got, "measured 1\n") || strings.Contains(got, "$") {
+		t.Errorf("it reads %q", got)
+	}
+	for topic, denied := range map[string]bool{"measured": false, "$CONTROL/dynamic-security/v1": true, config.ProbePrefix + "one": true} {
+		if got := as("mosquitto_pub", "-t", topic, "-m", "2"); strings.Contains(got, "uthori") != denied {
+			t.Errorf("publishing on %s: %q", topic, got)
+		}
+	}
+}
+
 // What a message of MQTT 5 carries arrives with it: one that expires does so
 // on both sides.
 func TestPairKeepsProperties(t *testing.T) {
