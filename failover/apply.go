@@ -36,7 +36,7 @@ func (t *term) apply(ctx context.Context, a Action) bool {
 		t.known = false
 		if !errors.Is(err, ErrConflict) {
 			t.counts.add(metricAPIErrors, "write")
-			t.rest = time.Now().Add(restAfter(t.failed))
+			t.rest = time.Now().Add(RestAfter(t.failed))
 			t.failed++
 		}
 		return false
@@ -44,22 +44,14 @@ func (t *term) apply(ctx context.Context, a Action) bool {
 	t.failed = 0
 	r := a.Record
 	t.service = t.service.written(r, a.Kind.leads(), t.settings)
-	t.record, t.newest, t.claimed = &r, &r, true
+	t.record, t.newest = &r, &r
+	t.hold.Written()
 	t.push(ctx)
 	t.tell(ctx, a)
 	if a.Kind == Finish {
 		t.counts.add(metricSwitches, r.Last.Reason)
 	}
 	return true
-}
-
-// restAfter is how long no write is tried after one that came to nothing, with
-// that many before it that did so, too: something may refuse them all, for good.
-func restAfter(failed int) time.Duration {
-	if failed == 0 {
-		return 0
-	}
-	return min(quick<<min(failed-1, 10), time.Second)
 }
 
 // epoch is that of the record, 0 where there is none.

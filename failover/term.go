@@ -8,9 +8,6 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
-// quick is how often a leader looks while there is something to wait for.
-const quick = 25 * time.Millisecond
-
 // term is the time that a controller leads for, and what it knows meanwhile.
 // One goroutine uses it; reads and pushes run beside and report on channels.
 type term struct {
@@ -22,23 +19,18 @@ type term struct {
 	record  *record.Record
 	known   bool
 	// newest is the record with the highest epoch of this term.
-	newest *record.Record
-	// claimed says that the record has been written in this term. If it names
-	// somebody else then, usurped is when that was seen.
-	claimed bool
-	usurped time.Time
+	newest     *record.Record
+	hold       Hold
+	withdrawal Withdrawal
 	// writes counts them: what was read before one tells nothing after it.
 	writes  int
 	reading bool
 	readAt  time.Time // when the last read began
 	reads   chan reading
-	// withdrawn is Observation.Withdrawn, of the record with that epoch.
-	withdrawn      time.Time
-	withdrawnEpoch int64
-	pushing        map[string]bool // the guards that a push is under way to
-	pushes         chan string
-	said           string // the reason for doing nothing, as last logged
-	beside         sync.WaitGroup
+	pushing map[string]bool // the guards that a push is under way to
+	pushes  chan string
+	said    string // the reason for doing nothing, as last logged
+	beside  sync.WaitGroup
 	// failed counts the writes in a row that came to nothing. The next one
 	// isn't tried before rest is over.
 	failed int
@@ -109,23 +101,13 @@ func (t *term) step(ctx context.Context) bool {
 	return t.apply(ctx, a)
 }
 
-// stale tells whether somebody else took over the record in this term: then
-// the Lease is theirs, and this leader, which was asleep perhaps, just doesn't
-// know yet. It has until its Lease has run out to learn; if it still leads
-// then, it was the other one that was late.
+// stale tells whether somebody else took over the record; see Hold.
 func (t *term) stale(o Observation) bool {
-	switch {
-	case o.Record == nil || o.Record.Leader == t.me || !t.claimed:
-		t.usurped = time.Time{}
-		return false
-	case t.usurped.IsZero():
-		t.usurped = o.Now
+	lost, news := t.hold.Lost(o)
+	if news {
 		t.log.Warn("standing down", "reason", "another controller has written the record", "leader", o.Record.Leader)
-	case o.Now.Sub(t.usurped) >= t.settings.Failover.Lease.Duration.Std():
-		t.claimed = false
-		return false
 	}
-	return true
+	return lost
 }
 
 // observe puts together what there is to decide by.
@@ -136,26 +118,18 @@ func (t *term) observe(now time.Time) Observation {
 		Request: parseRequest(t.service.Request), Paused: t.service.Paused == "true",
 	}
 	if r := t.record; r != nil && r.Pending != "" {
-		if r.Epoch != t.withdrawnEpoch {
-			t.withdrawn, t.withdrawnEpoch = time.Time{}, r.Epoch
-		}
-		if s := o.Brokers[r.Pending].Status; t.withdrawn.IsZero() && s != nil && s.Epoch >= r.Epoch {
-			t.withdrawn = now
-		}
-		o.Withdrawn = t.withdrawn
+		o.Withdrawn = t.withdrawal.Since(*r, o.Brokers[r.Pending].Status, now)
 	}
 	return o
 }
 
 // pause is how long nothing needs to be looked at, unless something happens.
 func (t *term) pause() time.Duration {
-	every := t.settings.Failover.Probe.Interval.Std()
-	r := t.record
-	if !t.known || r == nil || r.Pending != "" || t.failed > 0 {
-		return min(quick, every)
+	var r *record.Record
+	var silent time.Duration
+	if t.known && t.failed == 0 && t.record != nil {
+		r = t.record
+		silent, _ = t.view.silence(r.Active, time.Now())
 	}
-	if mqtt, _ := t.view.silence(r.Active, time.Now()); mqtt > 2*every {
-		return min(quick, every) // the verdict is near
-	}
-	return every
+	return LookAgain(r, silent, t.settings.Failover.Probe.Interval.Std())
 }

@@ -88,15 +88,13 @@ func (v *view) reported(role string, st record.Status, sent time.Time) {
 	if v.advance(&s.guard, sent) {
 		wake(v.news)
 	}
-	old := s.status
-	switch {
-	case old == nil, old.Boot == st.Boot && st.Revision > old.Revision, old.Boot != st.Boot && sent.After(s.heard):
-		wake(v.changed)
-	case old.Boot == st.Boot && st.Revision == old.Revision && sent.After(s.heard):
-	default:
-		return
+	news, keep := Supersedes(s.status, st, sent.After(s.heard))
+	if keep {
+		s.status, s.heard = &st, sent
 	}
-	s.status, s.heard = &st, sent
+	if news {
+		wake(v.changed)
+	}
 }
 
 // vote returns what this controller says of both brokers. It says nothing of
@@ -149,7 +147,7 @@ func (v *view) brokers(now time.Time) map[string]Broker {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	maps.DeleteFunc(v.votes, func(voter string, b ballot) bool {
-		return voter == v.me || now.Sub(b.at) > v.probe.Interval.Std()+v.probe.Timeout.Std()
+		return voter == v.me || now.Sub(b.at) > VoteLife(v.probe)
 	})
 	ballots := []ballot{{own, now}}
 	for _, voter := range slices.Sorted(maps.Keys(v.votes)) {
@@ -159,14 +157,8 @@ func (v *view) brokers(now time.Time) map[string]Broker {
 	for role, s := range v.sides {
 		b := Broker{Status: s.status, Heard: s.heard, Seen: s.seen}
 		for _, from := range ballots {
-			mqtt, ok := from.vote.Silence[role]
-			guard, ok2 := from.vote.Guard[role]
-			if age := now.Sub(from.at); ok && ok2 {
-				b.Votes = append(b.Votes, Vote{
-					Voter: from.vote.Voter,
-					MQTT:  age + time.Duration(mqtt)*time.Millisecond,
-					Guard: age + time.Duration(guard)*time.Millisecond,
-				})
+			if vote, ok := Counted(from.vote, now.Sub(from.at), role, v.probe); ok {
+				b.Votes = append(b.Votes, vote)
 			}
 		}
 		out[role] = b

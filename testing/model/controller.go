@@ -110,7 +110,7 @@ func (c *controller) poll(role int) {
 func (c *controller) reported(role int, st record.Status, sent time.Time, truth time.Duration) {
 	s := &c.sides[role]
 	s.guard = later(s.guard, sent)
-	news, keep := supersedes(s.status, st, sent.After(s.heard))
+	news, keep := failover.Supersedes(s.status, st, sent.After(s.heard))
 	if keep {
 		s.status, s.heard, s.truth = &st, sent, truth
 	}
@@ -164,7 +164,7 @@ func (c *controller) view() map[string]failover.Broker {
 		s := &c.sides[i]
 		b := failover.Broker{Status: s.status, Heard: s.heard, Seen: s.seen}
 		for _, from := range c.ballots {
-			if v, ok := counted(from, role, now, p); ok {
+			if v, ok := failover.Counted(from.vote, now.Sub(from.at), role, p); ok {
 				b.Votes = append(b.Votes, v)
 			}
 		}

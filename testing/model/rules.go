@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/config"
-	"github.com/mosqbuild/mosqbuild/failover"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -19,29 +18,6 @@ func silence(heard, started, now time.Time, p config.FailoverProbe) (time.Durati
 	}
 	d := now.Sub(started)
 	return d, d >= p.Silence()
-}
-
-// supersedes is failover's view.reported: whether an answer says something new,
-// and whether it is kept.
-func supersedes(old *record.Status, st record.Status, newer bool) (news, keep bool) {
-	switch {
-	case old == nil, old.Boot == st.Boot && st.Revision > old.Revision, old.Boot != st.Boot && newer:
-		return true, true
-	default:
-		return false, old.Boot == st.Boot && st.Revision == old.Revision && newer
-	}
-}
-
-// counted is failover's view.brokers: a vote counts while it is no older than a
-// question and its answer, and ages meanwhile.
-func counted(b ballot, role string, now time.Time, p config.FailoverProbe) (failover.Vote, bool) {
-	age := now.Sub(b.at)
-	mqtt, ok := b.vote.Silence[role]
-	guard, ok2 := b.vote.Guard[role]
-	return failover.Vote{
-		Voter: b.vote.Voter,
-		MQTT:  age + time.Duration(mqtt)*time.Millisecond, Guard: age + time.Duration(guard)*time.Millisecond,
-	}, ok && ok2 && age <= p.Interval.Std()+p.Timeout.Std()
 }
 
 // standsBy is agent's postLink and the gate: whether a guard has its broker
@@ -63,12 +39,3 @@ func otherServes(r *record.Record, role string, s *record.Status, heard, now, li
 
 // deathNoticed is agent's.
 const deathNoticed = 250 * time.Millisecond
-
-// lookAgain is failover's term.pause: how long a leader need not look, if
-// nothing happens.
-func lookAgain(known bool, r *record.Record, silent time.Duration, every time.Duration) time.Duration {
-	if !known || r == nil || r.Pending != "" || silent > 2*every {
-		return min(25*time.Millisecond, every)
-	}
-	return every
-}

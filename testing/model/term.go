@@ -14,8 +14,7 @@ type term struct {
 	service service
 	known   bool // the service is as last read or written, surely
 	newest  *record.Record
-	claimed bool
-	usurped time.Time
+	hold    failover.Hold
 	writes  int
 	writing bool
 	reading bool
@@ -24,8 +23,7 @@ type term struct {
 	failed  int
 	rest    time.Time
 
-	withdrawn time.Time
-	epoch     int64 // that withdrawn is of
+	withdrawal failover.Withdrawal
 }
 
 // lead begins a term.
@@ -41,11 +39,13 @@ func (c *controller) watch(number int) {
 	}
 	c.think()
 	t := &c.term
-	silent := time.Duration(0)
-	if t.service.rec != nil {
-		silent, _ = silence(c.sides[index(t.service.rec.Active)].mqtt, c.started, c.wall(), c.w.settings.Failover.Probe)
+	var r *record.Record
+	var silent time.Duration
+	if t.known && t.failed == 0 && t.service.rec != nil {
+		r = t.service.rec
+		silent, _ = silence(c.sides[index(r.Active)].mqtt, c.started, c.wall(), c.w.settings.Failover.Probe)
 	}
-	c.after(lookAgain(t.known && t.failed == 0, t.service.rec, silent, c.w.settings.Failover.Probe.Interval.Std()), func() { c.watch(number) })
+	c.after(failover.LookAgain(r, silent, c.w.settings.Failover.Probe.Interval.Std()), func() { c.watch(number) })
 }
 
 // think observes, decides and acts. Nothing is decided while a write is under
@@ -57,7 +57,7 @@ func (c *controller) think() {
 	}
 	if t.known {
 		o := c.observe()
-		if !c.stale(o) {
+		if lost, _ := t.hold.Lost(o); !lost || c.w.mutation == EpochNotFirst {
 			if a := c.decide(o); a.Kind != failover.Nothing && !o.Now.Before(t.rest) {
 				c.w.check.decided(c, o, a)
 				c.apply(a)
@@ -76,13 +76,7 @@ func (c *controller) observe() failover.Observation {
 		Brokers: c.view(), Started: t.started, Request: t.service.request, Paused: t.service.paused,
 	}
 	if r := o.Record; r != nil && r.Pending != "" {
-		if t.epoch != r.Epoch {
-			t.epoch, t.withdrawn = r.Epoch, time.Time{}
-		}
-		if s := o.Brokers[r.Pending].Status; t.withdrawn.IsZero() && s != nil && s.Epoch >= r.Epoch {
-			t.withdrawn = o.Now
-		}
-		o.Withdrawn = t.withdrawn
+		o.Withdrawn = t.withdrawal.Since(*r, o.Brokers[r.Pending].Status, o.Now)
 	}
 	return o
 }
@@ -127,23 +121,6 @@ func (c *controller) unheard(b failover.Broker) bool {
 	return against > len(c.w.controllers)/2
 }
 
-// stale is failover's term.stale: somebody else has taken over the record, so
-// the Lease is theirs, most likely.
-func (c *controller) stale(o failover.Observation) bool {
-	t := &c.term
-	switch {
-	case c.w.mutation == EpochNotFirst, o.Record == nil, o.Record.Leader == c.name, !t.claimed:
-		t.usurped = time.Time{}
-		return false
-	case t.usurped.IsZero():
-		t.usurped = o.Now
-	case o.Now.Sub(t.usurped) >= c.w.settings.Failover.Lease.Duration.Std():
-		t.claimed = false
-		return false
-	}
-	return true
-}
-
 // apply writes.
 func (c *controller) apply(a failover.Action) {
 	t, number := &c.term, c.number
@@ -161,9 +138,7 @@ func (c *controller) apply(a failover.Action) {
 			if !ok || got != written {
 				t.known = false
 				if !ok {
-					if t.rest = c.wall(); t.failed > 0 {
-						t.rest = t.rest.Add(min(25*time.Millisecond<<min(t.failed-1, 10), time.Second))
-					}
+					t.rest = c.wall().Add(failover.RestAfter(t.failed))
 					t.failed++
 				}
 				c.read()
@@ -171,7 +146,8 @@ func (c *controller) apply(a failover.Action) {
 			}
 			t.failed = 0
 			r := a.Record
-			t.service.rec, t.newest, t.claimed = &r, &r, true
+			t.service.rec, t.newest = &r, &r
+			t.hold.Written()
 			if leads {
 				t.service.selector, t.service.slot = r.Active, r.Slot
 			}
