@@ -9,10 +9,6 @@ import (
 	"time"
 )
 
-// stopGrace is how long a broker that is told to end may take, to save what it
-// has, where nothing else bounds it.
-const stopGrace = 10 * time.Second
-
 // halt carries out what ends the broker.
 func (g *Guard) halt(o Observation, a Action) {
 	c := &g.child
@@ -25,20 +21,10 @@ func (g *Guard) halt(o Observation, a Action) {
 	case a.Do == Stop && c.stopping < 0:
 		g.end(g.why(o), syscall.SIGTERM)
 		c.stopping = o.Now
-	case c.stopping >= 0 && g.overdue(o):
+	case c.stopping >= 0 && Overdue(o, c.stopping):
 		g.log.Warn("killing a broker that doesn't end", "run", c.run, "after", (o.Now - c.stopping).String())
 		g.end(g.why(o), syscall.SIGKILL)
 	}
-}
-
-// overdue tells whether a broker that is told to end has had its time. In a
-// switch that is as long as its permit would have lasted: then the other one
-// serves, whatever was heard of this one.
-func (g *Guard) overdue(o Observation) bool {
-	if o.Record != nil && o.Record.Active == o.Role && o.Record.Standby != "" && !permitted(o) {
-		return true
-	}
-	return o.Now-g.child.stopping >= stopGrace
 }
 
 // why is the reason for an end, as others are told it.
@@ -109,7 +95,7 @@ func (g *Guard) start(a Action) {
 	if err != nil {
 		g.fail("not starting the broker", err)
 		c.failures++
-		c.notBefore, c.ended, c.down = now+pause(c.failures+1), now, downCrashed
+		c.notBefore, c.ended, c.down = now+Pause(c.failures+1), now, downCrashed
 		return
 	}
 	*c = child{

@@ -123,8 +123,7 @@ func (g *Guard) postWord(w http.ResponseWriter, r *http.Request) {
 func (g *Guard) postLink(w http.ResponseWriter, _ *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	r := g.ledger.Record()
-	standby := r != nil && r.Active != g.o.Role && r.Pending == ""
+	standby := StandsBy(g.ledger.Record(), g.o.Role)
 	switch {
 	case standby && g.child.fresh():
 		g.child.linked = true

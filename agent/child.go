@@ -6,13 +6,6 @@ import (
 	"github.com/mosqbuild/mosqbuild/config"
 )
 
-// startGrace is how long a broker that began empty may take to answer first,
-// and loadGrace one that has to read what it saved.
-const (
-	startGrace = 5 * time.Second
-	loadGrace  = time.Minute
-)
-
 // Why a broker is down, as record.Status has it.
 const (
 	downStarting = "starting"
@@ -46,26 +39,18 @@ type child struct {
 }
 
 // fresh tells whether the run may take part in a link.
-func (c *child) fresh() bool { return c.run != "" && c.empty && !c.served && !c.linked }
+func (c *child) fresh() bool { return c.run != "" && Fresh(c.empty, c.served, c.linked) }
 
-// patience is how many times as long as makes a broker hung makes it stuck.
-const patience = 10
-
-// hung tells whether the broker has stopped answering, and whether for so long
-// that it is stuck.
+// hung is Hung for the run, if there is one.
 func (c *child) hung(p config.FailoverProbe, now time.Duration) (hung, stuck bool) {
-	switch {
-	case c.run == "":
+	if c.run == "" {
 		return false, false
-	case c.answered():
-		silent := c.pulse.Silence(time.Now())
-		return silent >= p.Silence(), silent >= patience*p.Silence()
-	case c.empty:
-		hung = now-c.began >= startGrace
-	default:
-		hung = now-c.began >= loadGrace
 	}
-	return hung, hung
+	silent := time.Duration(-1)
+	if c.answered() {
+		silent = c.pulse.Silence(time.Now())
+	}
+	return Hung(p, silent, now-c.began, c.empty)
 }
 
 // answered tells whether the broker ever has, in this run.
@@ -76,19 +61,15 @@ func (c *child) healthy(p config.FailoverProbe) bool {
 	return c.run != "" && c.answered() && c.pulse.Silence(time.Now()) < p.Silence()
 }
 
-const (
-	firstPause = 250 * time.Millisecond
-	lastPause  = 10 * time.Second
-	// settled is how long a run has to last to count as a success.
-	settled = 5 * time.Second
-)
+// settled is how long a run has to last to count as a success.
+const settled = 5 * time.Second
 
 // end takes note of the process's end, and of when to try again.
 func (c *child) end(now time.Duration) {
 	vain := c.asked == "" && now-c.began < settled || c.asked == askedRelink && !c.synced
 	if vain {
 		c.failures++
-		c.notBefore = now + pause(c.failures)
+		c.notBefore = now + Pause(c.failures)
 	} else {
 		c.failures, c.notBefore = 0, 0
 	}
@@ -104,12 +85,3 @@ func (c *child) end(now time.Duration) {
 
 // askedRelink is why a standby is stopped to begin anew.
 const askedRelink = "relink"
-
-// pause is the time before the next try after that many in vain: the first is
-// made at once.
-func pause(failures int) time.Duration {
-	if failures < 2 {
-		return 0
-	}
-	return min(lastPause, firstPause<<min(failures-2, 10))
-}

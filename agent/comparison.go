@@ -2,11 +2,11 @@ package agent
 
 import "crypto/sha256"
 
-// sums are retained sets: a hash of each value, by topic. The zero hash is that
+// Sums are retained sets: a hash of each value, by topic. The zero hash is that
 // of a topic that has none.
-type sums = map[string][sha256.Size]byte
+type Sums = map[string][sha256.Size]byte
 
-// comparison finds out, in several looks at two sets that change all the while,
+// Comparison finds out, in several looks at two sets that change all the while,
 // whether the standby has had all that the active broker had retained when the
 // link came up. What changes afterwards comes over the link.
 //
@@ -15,7 +15,7 @@ type sums = map[string][sha256.Size]byte
 // look: then the link has brought it there, and will bring what follows. That
 // neither has any is no such proof, for topics that are set and deleted again
 // and again come to that by themselves: it holds while it lasts.
-type comparison struct {
+type Comparison struct {
 	begun bool
 	seen  map[string]*topic
 	// flows says that something has come over the link.
@@ -31,9 +31,9 @@ type topic struct {
 	without bool
 }
 
-// look takes both sets, the active broker's from before the standby's, and
+// Look takes both sets, the active broker's from before the standby's, and
 // returns the number of topics that are still open.
-func (c *comparison) look(active, own sums) int {
+func (c *Comparison) Look(active, own Sums) int {
 	if !c.begun {
 		c.begun, c.seen = true, map[string]*topic{}
 		for name, hash := range active {
@@ -74,7 +74,7 @@ func (c *comparison) look(active, own sums) int {
 }
 
 // extra is how many of the open topics the active broker doesn't have.
-func (c *comparison) extra() int {
+func (c *Comparison) extra() int {
 	n := 0
 	for _, t := range c.seen {
 		if t.gone == 0 && !t.without {

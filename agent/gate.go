@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"os"
 	"time"
-
-	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
 // serveGate stands between the secondary's bridge and the primary. It listens
@@ -187,7 +185,7 @@ func (g *Guard) passOn(ctx context.Context, conn, up *net.TCPConn) {
 	for left := 2; left == 2; {
 		g.mu.Lock()
 		changed := g.changed
-		void := g.ledger.Record().Active != active || g.drained(g.now()) || g.child.asked == downFenced
+		void := g.ledger.Record().Active != active || g.switching.Drained(*g.ledger.Record(), g.now(), g.o.Settings.Failover.Permit) || g.child.asked == downFenced
 		over := g.child.run != run
 		g.mu.Unlock()
 		if void {
@@ -216,18 +214,6 @@ func (g *Guard) passOn(ctx context.Context, conn, up *net.TCPConn) {
 	case <-ended:
 	case <-time.After(linkPause):
 	}
-}
-
-// drained tells whether what a broker that is being replaced has said to the
-// other one has had the time that the leader allows for: it counts from no
-// earlier. What comes later would come after what the new active broker is told
-// by its clients, and undo it.
-func (g *Guard) drained(now time.Duration) bool {
-	r, p := g.ledger.Record(), g.o.Settings.Failover.Permit
-	if r.Pending == "" {
-		return false
-	}
-	return now-g.pending >= record.Drain(p, r.Planned)
 }
 
 // abort closes connections and takes back what hasn't been delivered.

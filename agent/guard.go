@@ -91,20 +91,18 @@ type Guard struct {
 	mu     sync.Mutex
 	ledger *Ledger
 	child  child
-	other  other
+	other  Other
 	link   link
 	relink bool // the bridge waits for a run that is fresh
 	// wanted is since when it does.
 	wanted time.Duration
 	// starting says that a run is about to begin, decided by a record that may
 	// be out of date by now: nobody may be told meanwhile that the broker is down.
-	starting bool
-	slot     int  // as Broker has it, or while starting that of the run to begin
-	emptied  bool // since the last run
-	leaving  time.Duration
-	// switching says that a switch is under way, pending since when that is known.
-	switching bool
-	pending   time.Duration
+	starting  bool
+	slot      int  // as Broker has it, or while starting that of the run to begin
+	emptied   bool // since the last run
+	leaving   time.Duration
+	switching Switching
 	passed    time.Duration // when the loop last turned
 	last      Action        // as logged
 	status    record.Status // as last told

@@ -9,25 +9,15 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
-// otherWait is how long the other guard may keep a question for its status, for
-// want of news.
-const otherWait = 500 * time.Millisecond
-
-// other is what is known of the other broker.
-type other struct {
-	status *record.Status
-	heard  time.Duration // when that was asked for
-}
-
 // watchOther keeps the other guard's status.
 func (g *Guard) watchOther(ctx context.Context) {
 	p := g.o.Settings.Failover.Probe
 	var after int64
 	for ctx.Err() == nil {
 		sent := g.now()
-		call, cancel := context.WithTimeout(ctx, otherWait+p.Timeout.Std())
+		call, cancel := context.WithTimeout(ctx, OtherWait+p.Timeout.Std())
 		var s record.Status
-		err := g.client.Call(call, http.MethodGet, g.o.Network.PeerGuard, fmt.Sprintf("%s?after=%d&wait=%d", pathStatus, after, otherWait.Milliseconds()), nil, &s)
+		err := g.client.Call(call, http.MethodGet, g.o.Network.PeerGuard, fmt.Sprintf("%s?after=%d&wait=%d", pathStatus, after, OtherWait.Milliseconds()), nil, &s)
 		cancel()
 		if err == nil && s.Role != record.Other(g.o.Role) {
 			err = fmt.Errorf("the %q's has answered", s.Role)
@@ -39,18 +29,14 @@ func (g *Guard) watchOther(ctx context.Context) {
 		}
 		after = s.Revision
 		g.mu.Lock()
-		if g.other.status != nil && g.other.status.Boot != s.Boot {
+		if g.other.Status != nil && g.other.Status.Boot != s.Boot {
 			after = 0
 		}
-		g.other = other{&s, sent}
+		g.other = Other{&s, sent}
 		g.mu.Unlock()
 		g.poke()
 	}
 }
-
-// deathNoticed is after how long a guard is sure to say that its broker has ended.
-// The broker's connections end before: the kernel closes them, and then tells.
-const deathNoticed = 250 * time.Millisecond
 
 // wantFresh has this standby begin anew, empty, once the active broker is known to
 // serve.
@@ -61,20 +47,15 @@ func (g *Guard) wantFresh() {
 	}
 }
 
-// otherServes tells whether the other broker is the active one, up, and not
-// about to be replaced: whoever is active alone can fill a standby. What its
-// guard said until the link was down for a while doesn't count, for what took the
-// link may have taken the broker: this one may have all that is left. It may be the
-// gate's asking for another link that tells of the first one's end.
+// otherServes is Other.Serves. It may be the gate's asking for another link that
+// tells of the first one's end.
 func (g *Guard) otherServes(r *record.Record, now time.Duration) bool {
-	return r != nil && r.Active != g.o.Role && r.Pending == "" && g.otherUp(now) &&
-		g.other.status.Healthy && g.other.heard > max(g.link.down, g.wanted)+deathNoticed
+	return g.other.Serves(r, g.o.Role, now, max(g.link.down, g.wanted), g.o.Settings.Failover.Probe)
 }
 
-// otherUp tells whether the other guard has lately said that its broker runs.
+// otherUp is Other.Up.
 func (g *Guard) otherUp(now time.Duration) bool {
-	s := g.other.status
-	return s != nil && s.Run != "" && now-g.other.heard <= 2*otherWait+g.o.Settings.Failover.Probe.Timeout.Std()
+	return g.other.Up(now, g.o.Settings.Failover.Probe)
 }
 
 // sleep returns after d, or when ctx is done.

@@ -275,7 +275,7 @@ func (p *pair) tryPublish(role, topic, payload string) (string, error) {
 	return string(out), err
 }
 
-func (p *pair) retained(role string) sums {
+func (p *pair) retained(role string) Sums {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Second)
 	defer cancel()

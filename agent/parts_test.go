@@ -127,7 +127,7 @@ func TestOtherServes(t *testing.T) {
 	} {
 		g := &Guard{o: Options{Role: primary, Settings: config.Default().Agent(nil)}, wanted: at(test.asked)}
 		g.link.down = at(test.down)
-		g.other = other{&record.Status{Role: secondary, Run: "r", Healthy: true}, at(test.heard)}
+		g.other = Other{&record.Status{Role: secondary, Run: "r", Healthy: true}, at(test.heard)}
 		if got := g.otherServes(&record.Record{Active: secondary}, at(450)); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}

@@ -84,10 +84,7 @@ func (g *Guard) adopted(before int64, from string) {
 	}
 	r := g.ledger.newest
 	g.keep(r)
-	if r.Pending == "" || !g.switching {
-		g.pending = g.now()
-	}
-	g.switching = r.Pending != ""
+	g.switching.Note(*r, g.now())
 	g.log.Info("a new record", "from", from, "epoch", r.Epoch, "active", r.Active, "standby", r.Standby, "pending", r.Pending, "reason", r.Reason)
 	g.poke()
 }
@@ -121,6 +118,7 @@ func (g *Guard) recall() {
 	g.fail("recalling the record", err)
 	if r != nil {
 		g.ledger.Recall(*r)
+		g.switching.Note(*r, g.now())
 		g.log.Info("recalled the record", "epoch", r.Epoch, "active", r.Active, "standby", r.Standby, "pending", r.Pending)
 	}
 }

@@ -51,7 +51,7 @@ func (g *Guard) relate(now time.Duration) {
 	if g.o.Role == config.RoleSecondary {
 		return
 	}
-	g.setLink(g.child.run != "" && g.child.linked && g.otherUp(now) && g.other.status.Linked, now)
+	g.setLink(g.child.run != "" && g.child.linked && g.otherUp(now) && g.other.Status.Linked, now)
 }
 
 // setLink takes note of whether the link is up.

@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// linkSettled is how long a link has to last to be one: where nothing is
+	// LinkSettled is how long a link has to last to be one: where nothing is
 	// retained, a bridge that the primary turns away at once would do as well.
-	linkSettled = 500 * time.Millisecond
+	LinkSettled = 500 * time.Millisecond
 	// lookPause is the time between two looks at both sets.
 	lookPause = 100 * time.Millisecond
 	// lookTimeout bounds one look.
 	lookTimeout = 10 * time.Second
-	// syncPatience is how long the number of topics that differ may stay the
+	// SyncPatience is how long the number of topics that differ may stay the
 	// same before the standby begins anew.
-	syncPatience = 15 * time.Second
+	SyncPatience = 15 * time.Second
 	// lastPatience is the most that it grows to with runs that came to nothing.
 	lastPatience = 5 * time.Minute
 )
@@ -33,7 +33,7 @@ const (
 // was deleted meanwhile. To delete such topics by publishing would cross the
 // bridge, and could delete at the active broker what has just been set there.
 func (g *Guard) compareSets(ctx context.Context) {
-	patience := syncPatience
+	patience := SyncPatience
 	for ctx.Err() == nil {
 		run := g.unsynced()
 		if run == "" {
@@ -49,7 +49,7 @@ func (g *Guard) compareSets(ctx context.Context) {
 		g.mu.Lock()
 		switch {
 		case equal:
-			g.child.synced, patience = true, syncPatience
+			g.child.synced, patience = true, SyncPatience
 			g.metrics.syncSeconds.Set((g.now() - begin).Seconds())
 			g.log.Info("the standby has everything", "run", run, "after", (g.now() - begin).String())
 		default:
@@ -68,11 +68,10 @@ func (g *Guard) compareSets(ctx context.Context) {
 func (g *Guard) unsynced() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	r := g.ledger.Record()
-	if r == nil || r.Active == g.o.Role || r.Pending != "" || !g.link.up || g.child.synced || g.relink {
+	if !StandsBy(g.ledger.Record(), g.o.Role) || !g.link.up || g.child.synced || g.relink {
 		return ""
 	}
-	if g.now()-g.link.since < linkSettled {
+	if g.now()-g.link.since < LinkSettled {
 		return ""
 	}
 	return g.child.run
@@ -81,7 +80,7 @@ func (g *Guard) unsynced() string {
 // compare looks at both sets until they are equal, or for patience without a
 // topic less that differs, or while still holds.
 func (g *Guard) compare(ctx context.Context, still func() bool, patience time.Duration) (equal bool) {
-	var c comparison
+	var c Comparison
 	open, since, last := -1, g.now(), ""
 	for still() && g.now()-since < patience {
 		n, err := g.look(ctx, &c)
@@ -104,7 +103,7 @@ func (g *Guard) compare(ctx context.Context, still func() bool, patience time.Du
 
 // look takes both sets, the active broker's first: what changes in between is
 // then news to the standby, and not to the active one.
-func (g *Guard) look(ctx context.Context, c *comparison) (int, error) {
+func (g *Guard) look(ctx context.Context, c *Comparison) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	active, err := g.otherRetained(ctx)
@@ -115,17 +114,17 @@ func (g *Guard) look(ctx context.Context, c *comparison) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("reading what the standby has retained: %w", err)
 	}
-	return c.look(active, own), nil
+	return c.Look(active, own), nil
 }
 
 // otherRetained asks the other guard what its broker has retained.
-func (g *Guard) otherRetained(ctx context.Context) (sums, error) {
+func (g *Guard) otherRetained(ctx context.Context) (Sums, error) {
 	body, err := g.client.Stream(ctx, g.o.Network.PeerGuard, pathRetained)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	set := sums{}
+	set := Sums{}
 	dec := json.NewDecoder(bufio.NewReader(body))
 	for {
 		var e entry

@@ -3,6 +3,7 @@ package model
 import (
 	"time"
 
+	"github.com/mosqbuild/mosqbuild/agent"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -32,9 +33,9 @@ func (g *guard) bridge() {
 	}
 	r := g.ledger.Record()
 	switch {
-	case standsBy(r, roles[1]) && fresh(own):
+	case agent.StandsBy(r, roles[1]) && fresh(own):
 		g.dial(own)
-	case standsBy(r, roles[1]):
+	case agent.StandsBy(r, roles[1]):
 		g.wantFresh()
 	case r != nil && r.Active == roles[1] && r.Pending == "":
 		g.dial(own)
@@ -45,7 +46,7 @@ func (g *guard) bridge() {
 func (g *guard) admit() bool {
 	r := g.w.brokers[g.role].run
 	switch {
-	case !standsBy(g.ledger.Record(), roles[g.role]) || r == nil:
+	case !agent.StandsBy(g.ledger.Record(), roles[g.role]) || r == nil:
 		return false
 	case fresh(r):
 		r.linked = true
@@ -207,15 +208,19 @@ func (l *link) watch() {
 // over which all that was on its way has had the time to come, as the gate does.
 func (g *guard) void() {
 	l, r := g.w.link, g.ledger.Record()
-	if g.role == 1 && l != nil && r != nil && (r.Active != l.active || r.Pending == roles[1] && g.now()-g.taking >= record.Drain(g.w.settings.Failover.Permit, r.Planned)) {
+	if g.role == 1 && l != nil && r != nil && (r.Active != l.active || g.switches.Drained(*r, g.now(), g.w.settings.Failover.Permit)) {
 		l.close()
 	}
 }
 
-// pended takes note of when this guard has read that it is to take over.
-func (g *guard) pended() {
-	if r := g.ledger.Record(); r != nil && r.Pending == roles[g.role] && r.Epoch != g.takes {
-		g.takes, g.taking = r.Epoch, g.now()
+// noted takes note of a record that may be a newer one.
+func (g *guard) noted() {
+	r := g.ledger.Newest()
+	if r == nil || r.Epoch == g.status.Epoch {
+		return
+	}
+	g.switches.Note(*r, g.now())
+	if r.Pending != "" {
 		g.after(record.Drain(g.w.settings.Failover.Permit, r.Planned), g.pass)
 	}
 }

@@ -12,6 +12,7 @@ type run struct {
 	up, hung bool
 	answerAt time.Duration // when it is up and running
 	ended    time.Duration
+	began    time.Duration // of its guard's clock
 
 	retained [topics]int // versions; 0 is no value
 	last     [topics]int // the newest version that each topic has had here, deletions counted

@@ -16,35 +16,35 @@ const tick = 50 * time.Millisecond
 // guard is one broker's parent.
 type guard struct {
 	process
-	role     int
-	begun    time.Duration // own clock
-	slot     int
-	ledger   *agent.Ledger
-	kept     *record.Record // what the pod remembers
-	leaving  time.Duration
-	relink   bool
-	wanted   time.Duration // since when relink
-	unreaped *run          // has ended, which this guard hasn't noticed
-	ended    time.Duration
-	down     string
-	asked    string
-	stopping time.Duration
-	passed   time.Duration
-	failures int
-	notFrom  time.Duration // NotBefore
-	answered time.Duration // < 0 never
-	strikes  int
-	waiting  []waiter
-	status   record.Status
-	linkUp   bool
-	linkBeen bool
-	linkDown time.Duration
-	other    *record.Status
-	otherAt  time.Duration
-	takes    int64         // the epoch of the switch by which this one takes over
-	taking   time.Duration // since when that is known
-	ending   bool          // a signal is on its way
-	needs    time.Duration // since when permits are needed; < 0 not
+	role      int
+	begun     time.Duration // own clock
+	slot      int
+	ledger    *agent.Ledger
+	kept      *record.Record // what the pod remembers
+	leaving   time.Duration
+	relink    bool
+	wanted    time.Duration // since when relink
+	unreaped  *run          // has ended, which this guard hasn't noticed
+	ended     time.Duration
+	down      string
+	asked     string
+	stopping  time.Duration
+	passed    time.Duration
+	failures  int
+	notFrom   time.Duration // NotBefore
+	answered  time.Duration // < 0 never
+	strikes   int
+	waiting   []waiter
+	status    record.Status
+	linkUp    bool
+	linkBeen  bool
+	linkDown  time.Duration
+	linkSince time.Duration
+	other     agent.Other
+	switches  agent.Switching
+	looks     looks
+	ending    bool          // a signal is on its way
+	needs     time.Duration // since when permits are needed; < 0 not
 }
 
 // waiter is a question for the status that is kept until there is news.
@@ -70,6 +70,7 @@ func (g *guard) begin() {
 	if g.kept != nil {
 		fresh.kept = g.kept
 		fresh.ledger.Recall(*g.kept)
+		fresh.switches.Note(*g.kept, 0)
 	}
 	*g = fresh
 	g.begun = g.clock()
@@ -108,9 +109,9 @@ func (g *guard) observe() agent.Observation {
 		if r != nil && r.Active == roles[g.role] {
 			c.served = true
 		}
-		o.Relink = g.relink && !fresh(c) && otherServes(r, roles[g.role], g.other, g.otherAt, now, g.sinceLink(), p)
-		o.Broker.Run, o.Broker.Empty, o.Broker.Served, o.Broker.Hung = strconv.Itoa(c.id), c.empty, c.served, g.hung(1)
-		o.Broker.Stuck = g.hung(10)
+		o.Relink = g.relink && !fresh(c) && g.other.Serves(r, roles[g.role], now, g.sinceLink(), p)
+		o.Broker.Run, o.Broker.Empty, o.Broker.Served = strconv.Itoa(c.id), c.empty, c.served
+		o.Broker.Hung, o.Broker.Stuck = agent.Hung(p, g.silent(), now-c.began, c.empty)
 	}
 	if g.w.mutation == NoHoldDown {
 		o.Broker.Ended = -time.Hour
@@ -118,11 +119,16 @@ func (g *guard) observe() agent.Observation {
 	return o
 }
 
-// hung tells whether the broker has stopped answering, for so many times as long
-// as counts.
-func (g *guard) hung(times int) bool {
-	p := g.w.settings.Failover.Probe
-	return g.answered >= 0 && g.strikes >= max(1, p.Strikes-1) && g.now()-g.answered >= time.Duration(times)*p.Silence()
+// silent is how long the broker hasn't answered, < 0 if it never has in this run.
+// Only questions that could have been answered count.
+func (g *guard) silent() time.Duration {
+	switch {
+	case g.answered < 0:
+		return -1
+	case g.strikes < max(1, g.w.settings.Failover.Probe.Strikes-1):
+		return 0
+	}
+	return g.now() - g.answered
 }
 
 // pass decides once and acts.
@@ -150,8 +156,7 @@ func (g *guard) act(o agent.Observation, a agent.Action) {
 	} else if g.needs < 0 {
 		g.needs = g.now()
 	}
-	overdue := g.stopping >= 0 && (g.now()-g.stopping >= 10*time.Second ||
-		o.Record != nil && o.Record.Active == o.Role && o.Record.Standby != "" && o.Now-o.Permit > o.Settings.Failover.Permit.Age.Std())
+	overdue := g.stopping >= 0 && agent.Overdue(o, g.stopping)
 	switch {
 	case a.Do == agent.Exit:
 		g.w.log("%s: guard exits", roles[g.role])
@@ -162,7 +167,7 @@ func (g *guard) act(o agent.Observation, a agent.Action) {
 		if g.w.mutation != SlotKept || !a.Empty {
 			g.slot = a.Slot
 		}
-		b.start(a.Empty, g.slot)
+		b.start(a.Empty, g.slot).began = g.now()
 	case b.run != nil && (a.Do == agent.Kill || overdue):
 		g.signal(o, a, false)
 	case b.run != nil && a.Do == agent.Stop && g.stopping < 0:
@@ -204,8 +209,8 @@ func (g *guard) reap(r *run, why string, vain bool) {
 		g.failures = 0
 	}
 	g.notFrom = 0
-	if g.failures >= 2 {
-		g.notFrom = g.now() + min(10*time.Second, 250*time.Millisecond<<min(g.failures-2, 10))
+	if vain {
+		g.notFrom = g.now() + agent.Pause(g.failures)
 	}
 	g.pass()
 }
@@ -236,7 +241,7 @@ func (g *guard) publish() {
 func (g *guard) view() record.Status {
 	c := g.child()
 	if g.role == 0 {
-		g.setLink(c != nil && c.linked && g.other != nil && g.other.Linked && g.otherUp())
+		g.setLink(c != nil && c.linked && g.other.Up(g.now(), g.w.settings.Failover.Probe) && g.other.Status.Linked)
 	}
 	s := record.Status{Role: roles[g.role], Boot: fmt.Sprint(g.role, "-", g.boot), Epoch: g.ledger.Epoch(), Record: g.ledger.Newest(), Slot: g.slot, Leaving: g.leaving >= 0, Linked: g.linkUp}
 	s.Data = g.w.brokers[g.role].saved != [topics]int{}

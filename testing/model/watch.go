@@ -1,8 +1,11 @@
 package model
 
 import (
+	"crypto/sha256"
+	"strconv"
 	"time"
 
+	"github.com/mosqbuild/mosqbuild/agent"
 	"github.com/mosqbuild/mosqbuild/internal/record"
 )
 
@@ -19,7 +22,7 @@ func (g *guard) await(_ string, after int64, wait time.Duration, reply func(reco
 func (g *guard) told(r record.Record, reply func(record.Status)) {
 	g.ledger.Told(r, g.now())
 	g.kept = g.ledger.Newest()
-	g.pended()
+	g.noted()
 	g.pass()
 	if !g.ending {
 		reply(g.tell())
@@ -53,7 +56,7 @@ func (g *guard) readRecord() {
 		before := g.ledger.Epoch()
 		g.ledger.Read(*r, sent)
 		g.kept = g.ledger.Newest()
-		g.pended()
+		g.noted()
 		if g.ledger.Epoch() != before {
 			g.pass()
 		}
@@ -82,24 +85,19 @@ func (g *guard) askForWord() {
 // watchOther keeps the other guard's status.
 func (g *guard) watchOther() {
 	sent, peer, after := g.now(), g.w.guards[1-g.role], int64(0)
-	if g.other != nil {
-		after = g.other.Revision
+	if g.other.Status != nil {
+		after = g.other.Status.Revision
 	}
 	p := g.w.settings.Failover.Probe
-	call(&g.process, &peer.process, 500*time.Millisecond+p.Timeout.Std(), func(reply func(record.Status)) { peer.await("", after, 500*time.Millisecond, reply) }, func(s record.Status, ok bool) {
+	call(&g.process, &peer.process, agent.OtherWait+p.Timeout.Std(), func(reply func(record.Status)) { peer.await("", after, agent.OtherWait, reply) }, func(s record.Status, ok bool) {
 		if !ok {
 			g.after(p.Interval.Std(), g.watchOther)
 			return
 		}
-		g.other, g.otherAt = &s, sent
+		g.other = agent.Other{Status: &s, Heard: sent}
 		g.after(5*time.Millisecond, g.watchOther)
 		g.pass()
 	})
-}
-
-// otherUp is agent's Guard.otherUp.
-func (g *guard) otherUp() bool {
-	return g.other != nil && g.other.Run != "" && g.now()-g.otherAt <= time.Second+g.w.settings.Failover.Probe.Timeout.Std()
 }
 
 // watchBroker asks the broker, as its clients do, whether it is still there.
@@ -128,21 +126,52 @@ func (g *guard) watchBroker() {
 	}
 }
 
-// compare is the check of the standby: whether both have retained the same.
+// looks are those of one run at both sets.
+type looks struct {
+	agent.Comparison
+	of    *run
+	open  int
+	since time.Duration // when open was last less than before
+}
+
+// sums are what a run has retained, as guards compare it.
+func sums(retained [topics]int) agent.Sums {
+	out := agent.Sums{}
+	for topic, version := range retained {
+		if version > 0 {
+			out[strconv.Itoa(topic)] = sha256.Sum256([]byte(strconv.Itoa(version)))
+		}
+	}
+	return out
+}
+
+// compare is agent's Guard.compareSets: whether the standby has had all that the
+// active broker has retained.
 func (g *guard) compare() {
 	g.after(g.w.between(100*time.Millisecond, 300*time.Millisecond), g.compare)
 	c, peer := g.w.brokers[g.role].run, g.w.guards[1-g.role]
-	if c == nil || !g.linkUp || c.synced || !standsBy(g.ledger.Record(), roles[g.role]) {
+	if c == nil || !g.linkUp || c.synced || g.relink || g.now()-g.linkSince < agent.LinkSettled || !agent.StandsBy(g.ledger.Record(), roles[g.role]) {
 		return
+	}
+	if g.looks.of != c {
+		g.looks = looks{of: c, open: topics + 1, since: g.now()}
 	}
 	call(&g.process, &peer.process, time.Second, func(reply func([topics]int)) {
 		if r := g.w.brokers[peer.role].run; r.answers(g.w.now) {
 			reply(r.retained)
 		}
 	}, func(theirs [topics]int, ok bool) {
-		if ok && c == g.w.brokers[g.role].run && c.answers(g.w.now) && c.retained == theirs && g.linkUp {
+		if !ok || c != g.w.brokers[g.role].run || !c.answers(g.w.now) || !g.linkUp {
+			return
+		}
+		switch n := g.looks.Look(sums(theirs), sums(c.retained)); {
+		case n == 0:
 			c.synced = true
 			g.pass()
+		case n < g.looks.open:
+			g.looks.open, g.looks.since = n, g.now()
+		case g.now()-g.looks.since >= agent.SyncPatience:
+			g.wantFresh()
 		}
 	})
 }
@@ -151,7 +180,7 @@ func (g *guard) compare() {
 func (g *guard) setLink(up bool) {
 	switch {
 	case up && !g.linkUp:
-		g.linkUp, g.linkBeen = true, true
+		g.linkUp, g.linkBeen, g.linkSince = true, true, g.now()
 	case !up && g.linkUp:
 		g.linkUp, g.linkDown = false, g.now()
 	default:
