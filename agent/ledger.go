@@ -25,10 +25,10 @@ func NewLedger(role string) *Ledger { return &Ledger{role: role, permit: -1} }
 // pod, before anything else.
 func (l *Ledger) Recall(r record.Record) { l.newest, l.recalled = &r, true }
 
-// Read takes the answer of the API to what was asked at sent. It is a permit
+// Read takes the answer of the API, now, to what was asked at sent. It is a permit
 // where it names this broker active, with no switch under way, unless something
 // newer is known: then the answer is from before that.
-func (l *Ledger) Read(r record.Record, sent time.Duration) {
+func (l *Ledger) Read(r record.Record, sent, now time.Duration) {
 	if l.newest != nil && r.Epoch < l.newest.Epoch {
 		// It says too little to obey, and enough to know that there is an API.
 		if l.read == nil {
@@ -37,7 +37,7 @@ func (l *Ledger) Read(r record.Record, sent time.Duration) {
 		return
 	}
 	if l.newest == nil || r.Epoch > l.newest.Epoch {
-		l.newest = &r
+		l.learn(r, now)
 	}
 	l.read = l.newest
 	if r.Active == l.role && r.Pending == "" {
@@ -46,13 +46,18 @@ func (l *Ledger) Read(r record.Record, sent time.Duration) {
 }
 
 // Told takes a record that a controller pushed, at now. It can forbid, but not
-// permit: whoever pushes may have lost the lead meanwhile. But a record that
-// first asks for permits gives the time to get one: no switch begins before
-// this guard has said that it has read that record.
+// permit: whoever pushes may have lost the lead meanwhile.
 func (l *Ledger) Told(r record.Record, now time.Duration) {
-	if l.newest != nil && r.Epoch <= l.newest.Epoch {
-		return
+	if l.newest == nil || r.Epoch > l.newest.Epoch {
+		l.learn(r, now)
 	}
+}
+
+// learn takes up a record that is newer than what is known. One that first asks for
+// permits gives the time to get one, however it came and however long that took: no
+// switch begins before this guard has said that it has read that record. Where it has
+// read none before, a guard in its place may have said so.
+func (l *Ledger) learn(r record.Record, now time.Duration) {
 	l.newest = &r
 	if l.read != nil && r.Active == l.role && r.Standby != "" && !r.Ready && r.Pending == "" {
 		l.permit = max(l.permit, now)

@@ -14,7 +14,7 @@ func rec(epoch int64, active, standby, pending string) record.Record {
 
 func TestPermits(t *testing.T) {
 	const ms = time.Millisecond
-	read := func(r record.Record, at time.Duration) func(*Ledger) { return func(l *Ledger) { l.Read(r, at) } }
+	read := func(r record.Record, at time.Duration) func(*Ledger) { return func(l *Ledger) { l.Read(r, at, 30*ms) } }
 	told := func(r record.Record) func(*Ledger) { return func(l *Ledger) { l.Told(r, 20*ms) } }
 	word := func(given bool, at time.Duration) func(*Ledger) {
 		return func(l *Ledger) { l.Word(record.Word{Given: given}, at) }
@@ -31,6 +31,8 @@ func TestPermits(t *testing.T) {
 		"a record":                           {[]func(*Ledger){read(mine, 7*ms)}, 7 * ms, true},
 		"a push is none":                     {[]func(*Ledger){told(mine)}, -1, false},
 		"a push that first asks for permits": {[]func(*Ledger){read(alone, 7*ms), told(mine)}, 20 * ms, true},
+		"a read that first asks for them":    {[]func(*Ledger){read(alone, 7*ms), read(mine, 9*ms)}, 30 * ms, true},
+		"a read that may be of long ago":     {[]func(*Ledger){read(alone, 7*ms), read(ready, 9*ms)}, 9 * ms, true},
 		"a push that may be of long ago":     {[]func(*Ledger){read(alone, 7*ms), told(ready)}, 7 * ms, true},
 		"a push of what was read":            {[]func(*Ledger){read(mine, 7*ms), told(mine)}, 7 * ms, true},
 		"another's":                          {[]func(*Ledger){read(rec(5, secondary, primary, ""), 7*ms)}, -1, true},
@@ -76,7 +78,7 @@ func TestWords(t *testing.T) {
 			l.Recall(standby)
 		}
 		for _, r := range c.read {
-			l.Read(r, 0)
+			l.Read(r, 0, 0)
 		}
 		for _, r := range c.told {
 			l.Told(r, 0)

@@ -47,7 +47,7 @@ func (g *Guard) readRecords(ctx context.Context) {
 			return
 		}
 		before := g.ledger.Epoch()
-		g.ledger.Read(*r, sent)
+		g.ledger.Read(*r, sent, g.now())
 		g.adopted(before, "api")
 	})
 }

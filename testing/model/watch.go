@@ -54,7 +54,7 @@ func (g *guard) readRecord() {
 			return
 		}
 		before := g.ledger.Epoch()
-		g.ledger.Read(*r, sent)
+		g.ledger.Read(*r, sent, g.now())
 		g.kept = g.ledger.Newest()
 		g.noted()
 		if g.ledger.Epoch() != before {
