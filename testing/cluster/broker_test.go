@@ -239,6 +239,12 @@ func (b broker) through(t *testing.T, name string, args ...string) *exec.Cmd {
 	return b.loggedIn(b.Command(t.Context(), cluster.Outside, args...))
 }
 
+// to is b by another host.
+func (b broker) to(host string) broker {
+	b.host = host
+	return b
+}
+
 // loggedIn gives cmd the options that render names on stderr.
 func (b broker) loggedIn(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(b.dir, ".mosqbuild", "client"))

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/testing/cluster"
 )
 
@@ -61,7 +62,7 @@ var profiles = []profile{
 		config: "deploy: {profile: ha, ingress: route, namespace: NAMESPACE, host: HOST}\n",
 		uid:    rangeBegin,
 		role:   "primary",
-		tests:  []func(*testing.T, broker){assignedUID, apart, guarded, routed, bridged, relieved(unix.SIGKILL)},
+		tests:  []func(*testing.T, broker){assignedUID, apart, guarded, routed, routedEach, bridged, relieved(unix.SIGKILL), routed},
 	},
 }
 
@@ -182,6 +183,22 @@ func routed(t *testing.T, b broker) {
 	b.probe(t, cluster.Outside, b.host, "--port", "0", "--tls-port", "443")
 	if b.tryProbe(t, cluster.Outside, b.Address(cluster.Outside), "--port", "0", "--tls-port", "443", "--servername", "localhost") == nil {
 		t.Error("another server name leads to the broker")
+	}
+}
+
+// Each broker of a pair has a host of its own, whose Route leads to it: the
+// secondary alone tells of its bridge.
+func routedEach(t *testing.T, b broker) {
+	b.ready(t)
+	for role, tells := range map[string]bool{config.RolePrimary: false, config.RoleSecondary: true} {
+		there := b.to(config.Config{Deploy: config.Deploy{Host: b.host}}.BrokerHost(role))
+		eventually(t, "Route of the "+role, soon, func() bool {
+			_, err := try(there.through(t, "mosquitto_pub", "-t", "routed", "-m", role, "-q", "1"))
+			return err == nil
+		})
+		if _, err := try(there.through(t, "mosquitto_sub", "-t", "$SYS/broker/connection/+/state", "-C", "1", "-W", "3")); (err == nil) != tells {
+			t.Errorf("the Route of the %s leads to another broker: %v", role, err)
+		}
 	}
 }
 
