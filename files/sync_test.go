@@ -72,3 +72,24 @@ func TestPairFirstSynchronisation(t *testing.T) {
 		}
 	}
 }
+
+// Beyond max_queued_bytes the bridge's queue takes no more, and the broker goes on:
+// what is missing at the other one keeps that from taking over.
+func TestPairBoundsItsQueue(t *testing.T) {
+	t.Parallel()
+	const n, size, bound = 40000, 1000, 32 << 20
+	p := newPair(t, bridgeClient(t))
+	full := start(t, p.primary, p.port)
+	full.fill(t, n, size)
+	empty := start(t, p.secondary, p.standbyPort)
+	connected(t, empty)
+	have, before := 0, -1
+	for end := time.Now().Add(time.Minute); have != before && time.Now().Before(end); time.Sleep(3 * time.Second) {
+		have, before = len(empty.get(t, "3", "site/#", "--retained-only")), have
+	}
+	if have >= n || have < bound/size/2 {
+		t.Errorf("%d of %d messages of %d bytes each arrived, of which %d bytes may wait", have, n, size, bound)
+	}
+	full.put(t, "after", "1", "-r")
+	wait(t, empty, "still fed", func() bool { return len(empty.get(t, "1", "after", "-C", "1")) == 1 })
+}
