@@ -117,6 +117,9 @@ func (a *app) buildah(ctx context.Context, e engine, o buildOptions) (_ built, e
 	if err != nil {
 		return built{}, err
 	}
+	if err := asLocked(ctx, made, spec.Lock, e.File == ""); err != nil {
+		return built{}, err
+	}
 	secrets, err := a.state().Credentials()
 	if err != nil {
 		return built{}, err

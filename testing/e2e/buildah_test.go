@@ -19,6 +19,7 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/image/containerfile"
+	"github.com/mosqbuild/mosqbuild/packages/repo"
 	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
@@ -155,6 +156,43 @@ func TestBothEnginesMakeTheSameImage(t *testing.T) {
 	}
 }
 
+// apk takes a locked version from whichever repository lists it first, and that may
+// be another file than the one that is locked.
+func TestBuildahInstallsWhatIsLocked(t *testing.T) {
+	base := need.File(t, "ALPINE_MINIROOTFS", "an alpine-minirootfs-*.tar.gz, whose apk the Containerfile takes")
+	bin, dir, env := withBuildah(t)
+	local, first, key := localPackages(t), t.TempDir(), newKey(t)
+	lists := func(more ...repo.Package) {
+		pkgs := append(more, repo.Package{Name: "other", Version: "1-r0"})
+		if err := repo.Write(t.Context(), first, "x86_64", pkgs, key, time.Unix(1760000000, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys, err := filepath.Glob(filepath.Join(local, "*.rsa.pub"))
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("keys in the repository: %v, %v", keys, err)
+	}
+	write(t, filepath.Join(dir, "mosqbuild.yaml"), fmt.Sprintf("image: {repositories: [%q, %q], keys: [%q, %q]}\n", first, local, filepath.Join(first, key.Name), keys[0]))
+	lists()
+	run(t, dir, bin, "image", "lock")
+	_, rest, _ := strings.Cut(read(t, dir, "mosqbuild.lock.yaml"), "- name: musl\n")
+	version := strings.Fields(rest)[1]
+	build := func() result { return try(t, dir, env, bin, "image", "build", "--engine", "buildah", "--base", base) }
+	if r := build(); r.code != 0 {
+		t.Fatal(r.err)
+	}
+	before := read(t, dir, ".mosqbuild/image/index.json")
+	lists(repo.Package{Name: "musl", Version: version, Provides: []string{"so:libc.musl-x86_64.so.1=1"}})
+	r := build()
+	if r.code != 3 || r.out != "" || !strings.Contains(r.err, fmt.Sprintf("package %q is locked in version %q, checksum Q1", "musl", version)) {
+		t.Errorf("another musl is installed: exit %d, %q, %s", r.code, r.out, r.err)
+	}
+	if read(t, dir, ".mosqbuild/image/index.json") != before {
+		t.Error("a refused image is kept")
+	}
+	run(t, dir, bin, "image", "build") // takes the locked file
+}
+
 func TestContainerfileOnTop(t *testing.T) {
 	bin, dir, env := withBuildah(t)
 	file := filepath.Join(dir, "Containerfile")
@@ -189,6 +227,20 @@ func TestContainerfileOnTop(t *testing.T) {
 		r := try(t, dir, env, bin, args...)
 		if r.code != 5 || r.out != "" || !strings.Contains(r.err, "looking for credentials") || strings.Contains(r.err, password) {
 			t.Errorf("%s: exit %d, %q, %s", step, r.code, r.out, r.err)
+		}
+	}
+	copied := filepath.Join(dir, "installed")
+	write(t, file, text+"COPY installed /lib/apk/db/installed\n")
+	for name, test := range map[string]struct {
+		says string
+		code int
+	}{"theirs": {"", 0}, "musl": {`package "musl" is locked in version`, 3}} {
+		write(t, copied, fmt.Sprintf("C:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nP:%s\nV:1-r0\n\n", name))
+		if r := try(t, dir, env, bin, args...); r.code != test.code || !strings.Contains(r.err, test.says) {
+			t.Errorf("package %q is installed on top: exit %d, %s", name, r.code, r.err)
+		}
+		if test.code == 0 {
+			before = read(t, dir, ".mosqbuild/image/index.json")
 		}
 	}
 	if read(t, dir, ".mosqbuild/image/index.json") != before {

@@ -60,18 +60,7 @@ const mirrored = 14
 // a kill falls into the middle of files.
 func newVictim(t *testing.T) *victim {
 	t.Helper()
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := repo.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := newKey(t)
 	broker := repo.Package{Name: "mosquitto", Version: "2.0.21-r0"}
 	var pkgs []repo.Package
 	for i := range mirrored - 2 {
@@ -100,6 +89,23 @@ func newVictim(t *testing.T) *victim {
 		t.Log("ALPINE_MINIROOTFS is unset, or this isn't root: sha256sum alone reads the mirrors")
 	}
 	return v
+}
+
+func newKey(t *testing.T) *repo.Key {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := repo.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 // slow sends in pieces of 8 KiB with pauses between.
