@@ -161,11 +161,17 @@ func TestRenewKeepsWhatIsLocked(t *testing.T) {
 	first.options.Transport = nil
 	was := locked(t, first)
 	rewrite(t, first, fixture(), epoch.Add(time.Hour))
-	is, err := was.Renew(t.Context(), was.World, []string{"mosquitto"}, first.options)
-	must(t, err)
-	if p, _ := is.Find("musl"); p.Repository != second.options.Repositories[0] {
-		t.Errorf("musl is that of %s", p.Repository)
+	for _, only := range [][]string{{"mosquitto"}, nil} {
+		is, err := was.Renew(t.Context(), was.World, only, first.options)
+		must(t, err)
+		if p, _ := is.Find("musl"); p.Repository != second.options.Repositories[0] {
+			t.Errorf("renewing %q: musl is that of %s", only, p.Repository)
+		}
 	}
+	// Once that is gone, nothing says which of the others is meant.
+	rewrite(t, second, fixture()[:2], epoch.Add(2*time.Hour))
+	_, err := was.Renew(t.Context(), was.World, nil, first.options)
+	wantFault(t, err, fault.Refused, `package "base": version "1-r0" has`, `package "musl": version "1.2.5-r0" has`)
 }
 
 func indexOf(t *testing.T, name string) int {

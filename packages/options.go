@@ -14,7 +14,8 @@ import (
 // names no repository, so that nothing resolves.
 type Options struct {
 	// Repositories are http(s) URLs or folders that hold ARCH/APKINDEX.tar.gz.
-	// Where several list the same version of a package, the first one's is taken.
+	// Where several list the same file of a package, by its checksum, the first
+	// one's is taken.
 	Repositories []string
 	// Keys are public RSA keys as PEM by file name, trusted besides Alpine's own.
 	Keys map[string][]byte

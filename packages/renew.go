@@ -14,8 +14,9 @@ import (
 
 // Renew resolves names as Resolve does, in place of the lock, which may be nil.
 // Where only names packages, all others of the lock stay at their version but
-// those of the same source package: a broker goes with its library. An index
-// that is older than the locked one is refused (fault.Refused), as is a package
+// those of the same source package: a broker goes with its library. Of a version
+// that several repositories list, the locked file stays while one of them has it.
+// An index that is older than the locked one is refused (fault.Refused), as is a package
 // that went back, or that is to stay and is no longer listed.
 func (l *Lock) Renew(ctx context.Context, names, only []string, o Options) (*Lock, error) {
 	if l == nil {
@@ -33,9 +34,11 @@ func (l *Lock) Renew(ctx context.Context, names, only []string, o Options) (*Loc
 	if err != nil {
 		return nil, err
 	}
+	settled := l.settled(indexes)
 	renewed, err := resolve(ctx, names, indexes, o, func(p *apk.Package) bool {
 		was, ok := stay[p.Name]
-		return !ok || p.Version == was.Version && p.ChecksumString() == was.Checksum
+		sum, same := settled[p.Filename()]
+		return (!ok || p.Version == was.Version && p.ChecksumString() == was.Checksum) && (!same || p.ChecksumString() == sum)
 	})
 	if err != nil && len(stay) > 0 {
 		return nil, fault.Hint(err, "what stays may not go with it; renew all: mosqbuild image build --update-lock")
@@ -97,6 +100,19 @@ func (l *Lock) staying(indexes []index, free func(*apk.Package) bool) (map[strin
 		return nil, older.refuse(hintOlder)
 	}
 	return stay, d.refuse("renew these as well, or all: mosqbuild image build --update-lock")
+}
+
+// settled returns the checksums of the locked files that are still listed, by name.
+func (l *Lock) settled(indexes []index) map[string]string {
+	sums := map[string]string{}
+	for _, i := range indexes {
+		for _, p := range i.packages {
+			if was, ok := l.Find(p.Name); ok && p.Version == was.Version && p.ChecksumString() == was.Checksum {
+				sums[p.Filename()] = was.Checksum
+			}
+		}
+	}
+	return sums
 }
 
 // origin is the source package of a listed package, or "".

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/packages"
+	"github.com/mosqbuild/mosqbuild/packages/repo"
 )
 
 func TestUnreachable(t *testing.T) {
@@ -94,6 +95,7 @@ func TestTransferIsTriedAgain(t *testing.T) {
 	}
 }
 
+// TestFirstRepositoryWins among those that have the same file.
 func TestFirstRepositoryWins(t *testing.T) {
 	first, second := overFolder(t, fixture()), overHTTP(t, fixture())
 	o := second.options
@@ -106,6 +108,40 @@ func TestFirstRepositoryWins(t *testing.T) {
 				t.Fatalf("%s comes from %s", p.Name, p.Repository)
 			}
 		}
+	}
+}
+
+// Two files that claim to be one package: which is meant, nobody has said. What
+// isn't needed may differ as it likes.
+func TestTwoRepositoriesClaimOnePackage(t *testing.T) {
+	for name, test := range map[string]struct {
+		second []repo.Package
+		says   []string // none: it resolves
+	}{
+		"the package asked for": {fixture()[3:], []string{`package "mosquitto": version "2.0.21-r0"`}},
+		"what it depends on":    {fixture()[1:2], []string{`package "musl": version "1.2.5-r0"`}},
+		"two":                   {fixture()[:2], []string{`package "musl"`, `package "base"`}},
+		"what nobody needs":     {[]repo.Package{{Name: "more", Version: "1-r0"}}, nil},
+		"another version":       {release("2.0.20-r0")[2:], nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first, second := overHTTP(t, append(fixture(), repo.Package{Name: "more", Version: "1-r0"})), overHTTP(t, nil)
+			rewrite(t, second, test.second, epoch.Add(time.Hour)) // of another date, and so other files
+			for _, o := range [][]string{
+				{first.options.Repositories[0], second.options.Repositories[0]},
+				{second.options.Repositories[0], first.options.Repositories[0]},
+			} {
+				options := first.options
+				options.Repositories, options.Transport = o, nil
+				_, err := packages.Resolve(t.Context(), []string{"mosquitto"}, options)
+				if test.says == nil {
+					must(t, err)
+					continue
+				}
+				wantFault(t, err, fault.Refused, append(test.says, o...)...)
+			}
+		})
 	}
 }
 

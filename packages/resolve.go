@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,10 @@ import (
 // Resolve returns the closure of names, which may carry a version as in
 // /etc/apk/world ("mosquitto=2.0.22-r0", "mosquitto>2"), from the indexes of the
 // repositories. Only the indexes are fetched, where they changed. Errors have the
-// codes fault.Unreachable, fault.Refused for an index that does not verify, and
-// fault.Usage for what no repository could mend. It may be called by several
-// goroutines at once.
+// codes fault.Unreachable, fault.Refused for an index that does not verify and for
+// a package that indexes list with different checksums in the version that is
+// needed, and fault.Usage for what no repository could mend. It may be called by
+// several goroutines at once.
 func Resolve(ctx context.Context, names []string, o Options) (*Lock, error) {
 	indexes, err := readIndexes(ctx, o)
 	if err != nil {
@@ -42,12 +44,15 @@ func resolve(ctx context.Context, names []string, indexes []index, o Options, ma
 	if err := conflicts(closure, byName); err != nil {
 		return nil, unresolvable(world, indexes, err)
 	}
+	if err := claims(closure, indexes, o.apkArch(), may); err != nil {
+		return nil, err
+	}
 	lock := &Lock{Arch: o.Architecture(), World: world}
 	for _, i := range indexes {
 		lock.Repositories = append(lock.Repositories, i.Index)
 	}
 	for _, p := range inOrder(closure, byName) {
-		locked, err := lockPackage(p.Package, strings.TrimSuffix(p.Repository().URI, "/"+o.apkArch()), o.apkArch())
+		locked, err := lockPackage(p.Package, repositoryOf(p, o.apkArch()), o.apkArch())
 		if err != nil {
 			return nil, err
 		}
@@ -86,9 +91,38 @@ func readIndexes(ctx context.Context, o Options) ([]index, error) {
 	return indexes, g.Wait()
 }
 
+// repositoryOf is the repository that named gave a package.
+func repositoryOf(p *apk.RepositoryPackage, arch string) string {
+	return strings.TrimSuffix(p.Repository().URI, "/"+arch)
+}
+
+// claims refuses a package of the closure of which the indexes list another file
+// that may be taken, under the same name and version: which of the two is meant,
+// nobody has said.
+func claims(closure []*apk.RepositoryPackage, indexes []index, arch string, may func(*apk.Package) bool) error {
+	taken := map[string]*apk.RepositoryPackage{}
+	for _, p := range closure {
+		taken[p.Filename()] = p
+	}
+	var all []error
+	for _, i := range indexes {
+		for _, p := range i.packages {
+			is := taken[p.Filename()]
+			if is == nil || bytes.Equal(p.Checksum, is.Checksum) || !may(p) {
+				continue
+			}
+			all = append(all, fmt.Errorf("resolving package %q: version %q has checksum %s in repository %q and %s in %q", p.Name, p.Version,
+				is.ChecksumString(), public(repositoryOf(is, arch)), p.ChecksumString(), public(i.Repository)))
+		}
+	}
+	return fault.With(fault.Refused, fault.Hint(errors.Join(all...),
+		"leave one of the repositories out, give packages of your own a version of their own, "+
+			"or lock with the one that is meant before both are named (mosqbuild image lock --repository URL|FOLDER): what is locked stays"))
+}
+
 // named makes indexes ready for apko's resolver. Of a version that several list
 // only the first that may be taken is kept: the resolver would take any, now this,
-// now that.
+// now that. claims refuses those that differ.
 func named(indexes []index, arch string, may func(*apk.Package) bool) []apk.NamedIndex {
 	seen := map[string]bool{}
 	var out []apk.NamedIndex
