@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -117,6 +118,9 @@ func readItem(h *tar.Header, section *io.SectionReader) (item, error) {
 		if h.Linkname == "" || len(h.Linkname) > maxPath || hasControl(h.Linkname) {
 			return item{}, fmt.Errorf("symbolic link to %q", h.Linkname)
 		}
+		if climbs(name, h.Linkname) {
+			return item{}, fmt.Errorf("symbolic link to %q, above the root", h.Linkname)
+		}
 		it.header.Linkname = h.Linkname
 	case tar.TypeLink:
 		it.header.Linkname, err = cleanName(h.Linkname)
@@ -127,6 +131,13 @@ func readItem(h *tar.Header, section *io.SectionReader) (item, error) {
 	it.header.PAXRecords = xattrs(h)
 	it.sum, err = checksum(h, content)
 	return it, err
+}
+
+// climbs reports whether the link of that name leads above the root. An absolute
+// target starts at it, whatever the root is by then.
+func climbs(name, target string) bool {
+	to := path.Join(path.Dir(name), target)
+	return !path.IsAbs(target) && (to == ".." || strings.HasPrefix(to, "../"))
 }
 
 // copyOf makes a hard link a file of its own: layers are sorted by name, where
