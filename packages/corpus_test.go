@@ -242,9 +242,24 @@ func badBytes(t *testing.T) map[string]evil {
 	}
 }
 
+// cutMembers are packages of which the gzip member of a section isn't all there.
+func cutMembers(t *testing.T) map[string]evil {
+	t.Helper()
+	signed := packed(archive(t, regular(".SIGN.RSA.k.rsa.pub")))
+	return map[string]evil{
+		"control that ends early":       {control: cutBy(9), says: "unpacking first section"},
+		"file that ends in the control": {file: func(b []byte) []byte { return members(t, b)[0][:40] }, says: "unpacking first section: unexpected EOF"},
+		"control cut after a signature": {control: cutBy(9), file: func(b []byte) []byte { return slices.Concat(signed, b) }, says: "unpacking control section"},
+		"file that ends after one":      {file: func([]byte) []byte { return signed }, says: "unpacking control section: EOF"},
+		"signature that ends early":     {file: func(b []byte) []byte { return slices.Concat(cutBy(9)(signed), b) }, says: "unpacking first section"},
+		"file that ends in a signature": {file: func([]byte) []byte { return cutBy(9)(signed) }, says: "unpacking first section: unexpected EOF"},
+	}
+}
+
 // TestCorpus: each is refused, by name, and nothing of it is left anywhere.
 func TestCorpus(t *testing.T) {
 	all := badBytes(t)
+	maps.Copy(all, cutMembers(t))
 	maps.Copy(all, badEntries())
 	if len(all) < 40 {
 		t.Fatalf("only %d packages", len(all))

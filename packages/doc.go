@@ -8,8 +8,9 @@
 // key; a package's file must have the size and the control checksum that this
 // index lists, its data the hash that its control section lists, and a
 // signature of its own, where it carries one, must be by a trusted key as well.
-// Nor does what leaves the tree, by its path or by a link, is a device, or gives whoever runs it another's
-// rights (setuid, setgid, file capabilities), whoever signed it.
+// Nor does what leaves the tree, by its path or by a link, is a device, or gives
+// whoever runs it another's rights (setuid, setgid, file capabilities), whoever
+// signed it.
 // No host but those of the repositories is asked for anything.
 //
 // Scripts and triggers of packages are recorded but not run, so that neither

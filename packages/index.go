@@ -49,7 +49,7 @@ func readIndex(ctx context.Context, r repository, arch string, ring keyring) (in
 		return index{}, refuseIndex(r, name, err, ring)
 	}
 	// Only what is signed is parsed.
-	parts, date, err := unpackIndex(signed)
+	parts, date, err := unpackIndex(bytes.NewReader(signed))
 	if err != nil {
 		return index{}, refuseIndex(r, name, err, ring)
 	}
@@ -73,13 +73,13 @@ const (
 
 // unpackIndex returns the files of a verified index by name, and the date of that
 // which lists the packages.
-func unpackIndex(signed []byte) (parts map[string]string, date time.Time, err error) {
-	zr, err := gzip.NewReader(bytes.NewReader(signed))
+func unpackIndex(signed io.Reader) (parts map[string]string, date time.Time, err error) {
+	zr, err := gzip.NewReader(signed)
 	if err != nil {
 		return nil, date, err
 	}
 	parts = map[string]string{}
-	for tr := tar.NewReader(io.LimitReader(zr, maxIndexUnpacked)); ; {
+	for tr := tar.NewReader(&bounded{zr, maxIndexUnpacked}); ; {
 		h, err := tr.Next()
 		if _, ok := parts[indexName]; ok && errors.Is(err, io.EOF) {
 			return parts, date, nil
@@ -95,6 +95,21 @@ func unpackIndex(signed []byte) (parts map[string]string, date time.Time, err er
 			date = h.ModTime
 		}
 	}
+}
+
+// bounded is a reader that ends with an error where there is more than left bytes.
+type bounded struct {
+	from io.Reader
+	left int
+}
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.from.Read(p[:min(len(p), b.left+1)])
+	if b.left -= n; b.left < 0 {
+		return 0, fmt.Errorf("more than %d bytes", maxIndexUnpacked)
+	}
+	return n, err
 }
 
 // indexDate returns when an index was made, as Index says, where its archive

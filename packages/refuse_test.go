@@ -1,6 +1,7 @@
 package packages_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"path/filepath"
 	"slices"
@@ -156,6 +157,10 @@ func TestResolveRefuses(t *testing.T) {
 			b := read(t, r.path("APKINDEX.tar.gz"))
 			overwrite(t, r.path("APKINDEX.tar.gz"), b[:len(b)-1])
 		}, "does not fit"},
+		"truncated signature": {func(t *testing.T, r repository) {
+			m := members(t, read(t, r.path("APKINDEX.tar.gz")))
+			overwrite(t, r.path("APKINDEX.tar.gz"), cutBy(9)(m[0]), m[1])
+		}, "unpacking signature section"},
 		"appended": {func(t *testing.T, r repository) {
 			m := members(t, read(t, r.path("APKINDEX.tar.gz")))
 			overwrite(t, r.path("APKINDEX.tar.gz"), m[0], m[1], m[1])
@@ -164,6 +169,13 @@ func TestResolveRefuses(t *testing.T) {
 			m := members(t, read(t, r.path("APKINDEX.tar.gz")))
 			overwrite(t, r.path("APKINDEX.tar.gz"), m[1], m[0], m[1])
 		}, "no signature"},
+		"a bomb": {func(t *testing.T, r repository) {
+			const size = 50 << 20
+			part := packed(archive(t, regular("f", func(h *tar.Header) { h.Size = size }))[:512+size])
+			file, err := testKey().SignIndex(bytes.Repeat(part, 7))
+			must(t, err)
+			overwrite(t, r.path("APKINDEX.tar.gz"), file)
+		}, "more than 314572800 bytes"},
 		"empty": {func(t *testing.T, r repository) { overwrite(t, r.path("APKINDEX.tar.gz")) }, "unpacking"},
 		"a web page": {func(t *testing.T, r repository) {
 			overwrite(t, r.path("APKINDEX.tar.gz"), []byte("<html>log in</html>"))
