@@ -43,9 +43,10 @@ func Check() error { return nil }
 
 // Build builds o.File into layout, a new folder in OCI layout, in layers as the
 // file has steps. RUN steps run in a chroot, with this process's own limits,
-// since raising them takes a privilege that few containers have, and its
-// network. When Build returns, also because ctx ended, every process and mount
-// of it is gone. What the steps print ends up in the error alone.
+// since raising them takes a privilege that few containers have (the soft one of
+// open files is as Go raises it), and its network. When Build returns, also because
+// ctx ended, every process and mount of it is gone. What the steps print ends up in
+// the error alone.
 func Build(ctx context.Context, o Options, layout string) (err error) {
 	if o, err = o.absolute(); err != nil {
 		return err

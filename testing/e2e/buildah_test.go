@@ -248,6 +248,53 @@ func TestContainerfileOnTop(t *testing.T) {
 	}
 }
 
+// topFile is what a file of the highest layer holds.
+func topFile(t *testing.T, img image.Image, name string) string {
+	t.Helper()
+	layers, err := img.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := layers[len(layers)-1].Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for tr := tar.NewReader(r); ; {
+		h, err := tr.Next()
+		if err != nil {
+			t.Fatalf("looking for %s in the highest layer: %v", name, err)
+		}
+		if path.Clean("/"+h.Name) != name {
+			continue
+		}
+		data, err := io.ReadAll(tr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+}
+
+// Raising a limit takes a privilege that few containers have, so that a step gets
+// those of the process that builds. The two of open files are the same here: Go
+// raises the soft one of its programs.
+func TestStepsHaveTheLimitsOfTheBuild(t *testing.T) {
+	need.Program(t, "prlimit", "cat")
+	bin, dir, env := withBuildah(t)
+	write(t, filepath.Join(dir, "Containerfile"), "FROM localhost/mosquitto:latest\nRUN cat /proc/self/limits >/mosquitto/limits\n")
+	limited := []string{"--nofile=611:611", "--nproc=5011:5022"}
+	r := try(t, dir, env, "prlimit", append(limited, bin, "image", "build", "--local", "--shell", "--engine", "buildah", "--file", "Containerfile")...)
+	if r.code != 0 {
+		t.Fatal(r.err)
+	}
+	img, _, _ := opened(t, dir)
+	got, want := topFile(t, img, "/mosquitto/limits"), run(t, dir, "prlimit", append(limited, "cat", "/proc/self/limits")...)
+	if strings.TrimSpace(got) != want || !strings.Contains(want, " 611 ") {
+		t.Errorf("the step had\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestInterruptedStepLeavesNothing(t *testing.T) {
 	bin, dir, env := withBuildah(t)
 	port := freePort(t)
