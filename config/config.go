@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"slices"
 )
 
 // Config is what mosqbuild.yaml says. The zero value is not usable: start from
@@ -57,6 +58,8 @@ type Listener struct {
 	Port int `yaml:"port" json:"port"`
 	// TLS encrypts the listener with the server certificate.
 	TLS bool `yaml:"tls" json:"tls"`
+	// WebSockets has the listener speak MQTT over WebSockets, from 2.1 on.
+	WebSockets bool `yaml:"websockets" json:"websockets,omitempty"`
 }
 
 // TLS says where the certificates come from.
@@ -150,15 +153,20 @@ func Default() Config {
 	}
 }
 
-// Listener returns the first listener with or without TLS, and whether there
-// is one.
+// Listener returns the first listener with or without TLS that isn't for
+// WebSockets, and whether there is one.
 func (c Config) Listener(tls bool) (Listener, bool) {
 	for _, l := range c.Listeners {
-		if l.TLS == tls {
+		if l.TLS == tls && !l.WebSockets {
 			return l, true
 		}
 	}
 	return Listener{}, false
+}
+
+// HasTLS tells whether a listener, for WebSockets or not, has TLS.
+func (c Config) HasTLS() bool {
+	return slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.TLS })
 }
 
 // directOffset is how much higher a direct listener's port is than the clients'.
@@ -169,7 +177,7 @@ const directOffset = 10000
 // chosen this broker; who comes to l of a broker that was replaced was led there by
 // mistake.
 func (l Listener) Direct() Listener {
-	return Listener{Name: fmt.Sprintf("direct-%d", l.Port), Port: l.Port + directOffset, TLS: l.TLS}
+	return Listener{Name: fmt.Sprintf("direct-%d", l.Port), Port: l.Port + directOffset, TLS: l.TLS, WebSockets: l.WebSockets}
 }
 
 // Direct are all of a pair's direct listeners, in the order of the clients'.

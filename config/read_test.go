@@ -20,6 +20,7 @@ listeners:
     tls: true
   - {name: again, port: 9001}
   - {name: again, port: 9001}
+  - {name: web, port: 9002, websockets: true}
 tls:
   source: ""
 users: []
@@ -35,8 +36,9 @@ deploy:
 		`x.yaml:9: listeners[1].tls: needs a certificate`,
 		`x.yaml:11: listeners[3].port: 9001 is listeners[2]'s port already`,
 		`x.yaml:11: listeners[3].name: "again" is listeners[2]'s name already`,
-		`x.yaml:14: users: is empty and allowAnonymous is false`,
-		`x.yaml:16: deploy.host: "not a host" is no host name`,
+		`x.yaml:12: listeners[4].websockets: goes with mosquitto: "2.1" alone`,
+		`x.yaml:15: users: is empty and allowAnonymous is false`,
+		`x.yaml:17: deploy.host: "not a host" is no host name`,
 	}
 	_, err := Read("x.yaml", []byte(in))
 	if err == nil {
@@ -69,6 +71,7 @@ func TestReadRefuses(t *testing.T) {
 		"# before user":  {"users: [{name: '#a'}]\n", "users[0].name"},
 		"one line":       {"listeners: [{name: word, port: many}]\n", "x.yaml:1: listeners[0].port: wants a whole number, not text"},
 		"long value":     {"listeners: [{name: word, port: many and more}]\n", "x.yaml:1: listeners[0].port: wants a whole number, not text"},
+		"WebSockets all": {"mosquitto: '2.1'\nlisteners: [{name: a, port: 9001, websockets: true}]\n", "listeners: are for WebSockets all of them"},
 		"memory":         {"deploy: {memory: lots}\n", "deploy.memory"},
 	} {
 		_, err := Read("x.yaml", []byte(c.in))

@@ -106,7 +106,10 @@ func (c Config) checkListeners(v *problems) {
 			v.check(l.Name != other.Name, at+".name", "%q is listeners[%d]'s name already", l.Name, j)
 		}
 		v.check(!l.TLS || c.TLS.Source != "", at+".tls", "needs a certificate; set tls.source to %s or %s", SourceGenerate, SourceFiles)
+		v.check(!l.WebSockets || c.Mosquitto != "2.0", at+".websockets", "goes with mosquitto: %q alone: 2.0 has none where it is built from source", "2.1")
 	}
+	all := len(c.Listeners) > 0 && !slices.ContainsFunc(c.Listeners, func(l Listener) bool { return !l.WebSockets })
+	v.check(!all, "listeners", "are for WebSockets all of them; probes need one that is not")
 }
 
 func (c Config) checkTLS(v *problems) {

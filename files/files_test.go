@@ -37,6 +37,36 @@ func TestConfNamesEveryListenerOnce(t *testing.T) {
 	}
 }
 
+// A listener for WebSockets says so behind its own port, and so does a pair's direct one.
+func TestConfOfWebSockets(t *testing.T) {
+	cfg := config.Default()
+	cfg.Mosquitto, cfg.Deploy.Profile = "2.1", config.ProfileHA
+	cfg.Listeners = append([]config.Listener{{Name: "wss", Port: 9443, TLS: true, WebSockets: true}}, cfg.Listeners...)
+	b, err := Render(cfg, Secrets{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, all := range map[string]struct {
+		files []File
+		want  []string
+	}{
+		"one broker": {b.Rendered, []string{"9443"}},
+		"primary":    {b.Primary, []string{"9443", "19443"}},
+		"secondary":  {b.Secondary, []string{"9443", "19443"}},
+	} {
+		i := slices.IndexFunc(all.files, func(f File) bool { return strings.HasSuffix(f.Path, "/"+config.ConfFile) })
+		var got []string
+		for _, section := range strings.Split(string(all.files[i].Data), "\nlistener ")[1:] {
+			if port, rest, _ := strings.Cut(section, "\n"); strings.Contains(rest, "protocol websockets\ncertfile ") {
+				got = append(got, port)
+			}
+		}
+		if !slices.Equal(got, all.want) {
+			t.Errorf("%s has WebSockets at %q, want %q", name, got, all.want)
+		}
+	}
+}
+
 func TestACL(t *testing.T) {
 	cfg := config.Default()
 	cfg.Users = append(cfg.Users, config.User{Name: "sensor", ACL: []string{"write sensors/#"}})

@@ -72,15 +72,16 @@ func checkPair(cfg config.Config, o Options) []error {
 	if cfg.Deploy.Namespace == "" {
 		errs = append(errs, fmt.Errorf("the profile %s needs deploy.namespace, or --namespace: a RoleBinding names that of its ServiceAccount", config.ProfileHA))
 	}
-	if _, tls := cfg.Listener(true); !tls && cfg.Deploy.Ingress == config.IngressRoute {
+	if !cfg.HasTLS() && cfg.Deploy.Ingress == config.IngressRoute {
 		errs = append(errs, errors.New("a Route leads to a listener with TLS, and there is none"))
 	}
 	if o.TraefikPorts && cfg.Deploy.Ingress != config.IngressTraefik {
 		errs = append(errs, fmt.Errorf("the ports of Traefik go with the ingress %s, not %q", config.IngressTraefik, cfg.Deploy.Ingress))
 	}
+	plain, _ := cfg.Listener(false)
 	for _, role := range []string{config.RolePrimary, config.RoleSecondary} {
 		for _, l := range cfg.Listeners {
-			if l.TLS && l.Port == brokerPort(role) {
+			if l != plain && l.Port == brokerPort(role) {
 				errs = append(errs, fmt.Errorf("listener %q: %d is the plain port of the Service %s", l.Name, l.Port, cfg.Broker(role)))
 			}
 		}

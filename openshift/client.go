@@ -19,38 +19,55 @@ type Client struct {
 }
 
 // Commands returns, as text of several lines, the commands with which c
-// subscribes to the deployment of cfg, from outside and within the cluster.
+// subscribes to the deployment of cfg, from outside and within the cluster, and
+// for WebSockets the URL.
 func (c Client) Commands(cfg config.Config) string {
 	var out strings.Builder
 	d := objects{cfg: cfg}
-	tls, hasTLS := cfg.Listener(true)
-	plain, hasPlain := cfg.Listener(false)
-	if hasTLS && cfg.TLS.InCluster() {
+	shown := shown(cfg)
+	if cfg.HasTLS() && cfg.TLS.InCluster() {
 		c.CA = config.CAFile
 		fmt.Fprintf(&out, "The CA is made in the cluster; fetch it first:\n  %s\n", d.fetchCA())
 	}
-	if _, routed := d.routed(); routed {
-		c.throughRoute(&out, cfg)
+	if l, routed := d.routed(); routed {
+		c.throughRoute(&out, cfg, l)
 	} else if !cfg.Deploy.Routed() {
 		host := c.outsideHost(&out, cfg)
 		out.WriteString("From outside the cluster:\n")
-		if hasTLS {
-			fmt.Fprintf(&out, "  %s\n", c.command(host, tls.Port, true))
-		}
-		if hasPlain {
-			fmt.Fprintf(&out, "  %s\n", c.command(host, plain.Port, false))
+		for _, l := range shown {
+			fmt.Fprintf(&out, "  %s\n", c.command(host, l.Port, l))
 		}
 	}
-	if hasTLS {
-		fmt.Fprintf(&out, "Within the cluster, with TLS:\n  %s\n", c.command(d.serviceHost(true), tls.Port, true))
-	}
-	if hasPlain {
-		fmt.Fprintf(&out, "Within the cluster, without TLS:\n  %s\n", c.command(d.serviceHost(false), plain.Port, false))
+	for _, l := range shown {
+		how := "without TLS"
+		if l.TLS {
+			how = "with TLS"
+		}
+		if l.WebSockets {
+			how += ", over WebSockets"
+		}
+		fmt.Fprintf(&out, "Within the cluster, %s:\n  %s\n", how, c.command(d.serviceHost(l.TLS), l.Port, l))
 	}
 	return out.String()
 }
 
-func (c Client) throughRoute(out *strings.Builder, cfg config.Config) {
+// shown are the first listener with TLS, the first without, and all for
+// WebSockets.
+func shown(cfg config.Config) (all []config.Listener) {
+	for _, tls := range []bool{true, false} {
+		if l, ok := cfg.Listener(tls); ok {
+			all = append(all, l)
+		}
+	}
+	for _, l := range cfg.Listeners {
+		if l.WebSockets {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func (c Client) throughRoute(out *strings.Builder, cfg config.Config, l config.Listener) {
 	host := cfg.Deploy.Host
 	if host == "" {
 		host = "HOST"
@@ -62,7 +79,7 @@ func (c Client) throughRoute(out *strings.Builder, cfg config.Config) {
 		}
 	}
 	fmt.Fprintf(out, "From outside the cluster, through the Route (the router finds the broker by the TLS\n"+
-		"server name, SNI, which is the host given with -h):\n  %s\n", c.command(host, routePort, true))
+		"server name, SNI, which is the host given):\n  %s\n", c.command(host, routePort, l))
 }
 
 // outsideHost is the name or the address that clients outside connect to.
@@ -98,9 +115,16 @@ func inNamespace(command string, cfg config.Config) string {
 	return command
 }
 
-func (c Client) command(host string, port int, tls bool) string {
+// command is how to reach the listener l at that host and port.
+func (c Client) command(host string, port int, l config.Listener) string {
+	switch {
+	case l.WebSockets && l.TLS:
+		return fmt.Sprintf("wss://%s:%d", host, port)
+	case l.WebSockets:
+		return fmt.Sprintf("ws://%s:%d", host, port)
+	}
 	s := fmt.Sprintf("XDG_CONFIG_HOME=%s mosquitto_sub -h %s -p %d", shell.Quote(c.OptionsDir), host, port)
-	if tls {
+	if l.TLS {
 		s += " --cafile " + shell.Quote(c.CA)
 	}
 	return s + " -t '#' -v"

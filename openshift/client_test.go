@@ -38,7 +38,10 @@ func TestCommands(t *testing.T) {
 		}, "Route"},
 		"ha-traefik": {openshift.Client{OptionsDir: "x", CA: "y"}, []string{"-h mqtt.example.com -p 8883", "-h mqtt.example.com -p 1883"}, "ADDRESS"},
 		"ha-route":   {openshift.Client{OptionsDir: "x", CA: "y"}, []string{"-h mqtt.example.com -p 443", "-h mosquitto.iot.svc -p 8883"}, "ADDRESS"},
-		"plain":      {openshift.Client{OptionsDir: "x", CA: "y"}, []string{"mosquitto_sub -h mosquitto -p 1883 -t '#' -v\n"}, "443"},
+		"websockets": {openshift.Client{OptionsDir: "x", CA: "y"}, []string{
+			"  wss://HOST:443\n", "-h mosquitto -p 1883 -t", "without TLS, over WebSockets:\n  ws://mosquitto:8080\n", "with TLS, over WebSockets:\n  wss://mosquitto-tls:8443\n",
+		}, "cafile"},
+		"plain": {openshift.Client{OptionsDir: "x", CA: "y"}, []string{"mosquitto_sub -h mosquitto -p 1883 -t '#' -v\n"}, "443"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := tc.client.Commands(deployments()[name])

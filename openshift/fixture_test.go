@@ -2,6 +2,7 @@ package openshift_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -41,7 +42,9 @@ func deployments() map[string]config.Config {
 	tls.Listeners = []config.Listener{{Name: "mqtts", Port: 8883, TLS: true}, {Name: "devices", Port: 8884, TLS: true}}
 	foreign := tls
 	foreign.TLS.Source = config.SourceFiles
-	all := map[string]config.Config{"default": config.Default(), "full": full, "plain": plain, "tls": tls, "foreign": foreign}
+	web := config.Default()
+	web.Mosquitto, web.Listeners = "2.1", []config.Listener{{Name: "mqtt", Port: 1883}, {Name: "ws", Port: 8080, WebSockets: true}, {Name: "wss", Port: 8443, TLS: true, WebSockets: true}}
+	all := map[string]config.Config{"default": config.Default(), "full": full, "plain": plain, "tls": tls, "foreign": foreign, "websockets": web}
 	for name, more := range profiles() {
 		all[name] = more
 	}
@@ -63,6 +66,7 @@ func profiles() map[string]config.Config {
 	traefik.Deploy.Ingress, traefik.Deploy.Host = config.IngressTraefik, "mqtt.example.com"
 	traefik.Deploy.User, traefik.Deploy.Group, traefik.Deploy.Storage.Size = 1000, 2000, "2Gi"
 	route.Deploy.Ingress, route.Deploy.Host = config.IngressRoute, "mqtt.example.com"
+	route.Mosquitto, route.Listeners = "2.1", append(slices.Clone(route.Listeners), config.Listener{Name: "wss", Port: 9443, TLS: true, WebSockets: true})
 	return map[string]config.Config{"cert-manager": issued, "service-ca": service, "loadbalancer": balanced,
 		"ha": pair, "ha-traefik": traefik, "ha-route": route}
 }
@@ -76,11 +80,21 @@ func options(cfg config.Config) openshift.Options {
 	}
 }
 
+// routed are the listeners with TLS that the router may lead to, the Route's first.
+func routed(cfg config.Config) (all []config.Listener) {
+	for _, l := range cfg.Listeners {
+		if l.TLS && (l.WebSockets || all == nil || all[0].WebSockets) {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
 // bundle renders a deployment's files; plain ones have no certificates.
 func bundle(t *testing.T, cfg config.Config) files.Bundle {
 	t.Helper()
 	s := secrets
-	if _, tls := cfg.Listener(true); !tls || cfg.TLS.InCluster() {
+	if !cfg.HasTLS() || cfg.TLS.InCluster() {
 		s.CA, s.Cert, s.Key = nil, nil, nil
 	}
 	b, err := files.Render(cfg, s)

@@ -27,8 +27,8 @@ func (d objects) networkPolicy() *networkingv1.NetworkPolicy {
 	var rules []networkingv1.NetworkPolicyIngressRule
 	if d.cfg.Deploy.Routed() {
 		rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: namespace, Ports: every})
-		if l, routed := d.routed(); routed {
-			rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: routers(), Ports: d.policyPorts(l)})
+		if all := d.routable(); all != nil {
+			rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: routers(), Ports: d.policyPorts(all...)})
 		}
 	} else { // a load balancer or Traefik: clients are anywhere
 		rules = append(rules, networkingv1.NetworkPolicyIngressRule{Ports: every})

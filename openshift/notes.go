@@ -35,7 +35,7 @@ func Notes(cfg config.Config, o Options) []string {
 // may not expect.
 func Warnings(cfg config.Config, o Options) []string {
 	var all []string
-	if _, tls := cfg.Listener(true); tls && cfg.TLS.Source == config.SourceServiceCA {
+	if cfg.HasTLS() && cfg.TLS.Source == config.SourceServiceCA {
 		all = append(all, fmt.Sprintf("there is no Route: the service CA's certificate names the Service alone, so clients that come through the router would refuse it; set tls.source to %s, %s or %s for one",
 			config.SourceGenerate, config.SourceFiles, config.SourceCertManager))
 	}
@@ -51,7 +51,7 @@ func (d objects) outside() bool {
 }
 
 func (d objects) certificateNotes(say func(string, ...any)) {
-	if _, tls := d.cfg.Listener(true); !tls {
+	if !d.cfg.HasTLS() {
 		return
 	}
 	switch d.cfg.TLS.Source {

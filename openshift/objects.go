@@ -109,7 +109,7 @@ func (d objects) before() []Object {
 		all = append(all, d.access()...)
 		all = append(all, d.lease())
 	}
-	if _, tls := d.cfg.Listener(true); tls {
+	if d.cfg.HasTLS() {
 		switch d.cfg.TLS.Source {
 		case config.SourceCertManager:
 			all = append(all, d.certificate())

@@ -118,7 +118,7 @@ func TestSecretsStayInSecrets(t *testing.T) {
 			}
 		}
 		want := 2 // logins
-		if _, tls := cfg.Listener(true); tls && !cfg.TLS.InCluster() {
+		if cfg.HasTLS() && !cfg.TLS.InCluster() {
 			want++
 		}
 		if cfg.Deploy.Profile == config.ProfileHA {

@@ -116,12 +116,16 @@ func TestBalancedService(t *testing.T) {
 func TestNetworkPolicy(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		policies := find[networkingv1.NetworkPolicy](objects(t, cfg))
-		tls, routed := cfg.Listener(true)
-		want, ports, end := 1, len(cfg.Listeners), (*int32)(nil)
-		first := tls.Port // that the router may use
+		want, ports := 1, len(cfg.Listeners)
+		var router []int // first ports that it may use
+		for _, l := range routed(cfg) {
+			if router = append(router, l.Port); cfg.Deploy.Profile == config.ProfileHA {
+				i := slices.Index(cfg.Listeners, l)
+				router = append(router[:len(router)-1], 20000+1000*i, l.Port+10000)
+			}
+		}
 		if cfg.Deploy.Profile == config.ProfileHA {
-			i := slices.Index(cfg.Listeners, tls)
-			want, ports, first, end = 2, 2*ports, 20000+1000*i, new(int32(20999+1000*i))
+			want, ports = 2, 2*ports
 		}
 		if len(policies) != want {
 			t.Fatalf("%d policies", len(policies))
@@ -133,9 +137,9 @@ func TestNetworkPolicy(t *testing.T) {
 			t.Errorf("for clients: %+v", clients)
 		}
 		rest := rules[1:]
-		if routed && cfg.Deploy.Routed() && cfg.TLS.Source != config.SourceServiceCA {
-			if len(rest) == 0 || rest[0].Ports[0].Port.IntValue() != first || !reflect.DeepEqual(rest[0].Ports[0].EndPort, end) || len(rest[0].Ports) != want || len(rest[0].From) != 2 || rest[0].From[0].NamespaceSelector == nil {
-				t.Fatalf("for the router: %+v", rest)
+		if router != nil && cfg.Deploy.Routed() && cfg.TLS.Source != config.SourceServiceCA {
+			if len(rest) == 0 || !slices.Equal(firstPorts(rest[0]), router) || len(rest[0].From) != 2 || rest[0].From[0].NamespaceSelector == nil {
+				t.Fatalf("for the router, want %v: %+v", router, rest)
 			}
 			rest = rest[1:]
 		}
@@ -157,12 +161,25 @@ func TestNetworkPolicy(t *testing.T) {
 	})
 }
 
+// firstPorts are the ports of a rule, of a range of a slot's the first.
+func firstPorts(rule networkingv1.NetworkPolicyIngressRule) (all []int) {
+	for _, p := range rule.Ports {
+		first := p.Port.IntValue()
+		if p.EndPort != nil && int(*p.EndPort) != first+config.Slots-1 {
+			first = 0
+		}
+		all = append(all, first)
+	}
+	return all
+}
+
 func TestRefusedWishes(t *testing.T) {
 	pair := deployments()["ha"]
-	nowhere, plain, port := pair, pair, pair
+	nowhere, plain, port, web := pair, pair, pair, pair
 	nowhere.Deploy.Namespace = ""
 	plain.Deploy.Ingress, plain.Listeners = config.IngressRoute, plain.Listeners[:1]
 	port.Listeners = []config.Listener{{Name: "mqtt", Port: 1883}, {Name: "mqtts", Port: 3883, TLS: true}}
+	web.Listeners = []config.Listener{{Name: "mqtt", Port: 2883}, {Name: "ws", Port: 3883, WebSockets: true}}
 	for name, c := range map[string]struct {
 		cfg  config.Config
 		o    openshift.Options
@@ -171,6 +188,7 @@ func TestRefusedWishes(t *testing.T) {
 		"no namespace":          {nowhere, openshift.Options{}, "needs deploy.namespace"},
 		"a Route to plain":      {plain, openshift.Options{}, "listener with TLS"},
 		"a port twice":          {port, openshift.Options{}, "3883 is the plain port"},
+		"WebSockets' port":      {web, openshift.Options{}, `"ws": 3883 is the plain port`},
 		"ports without":         {pair, openshift.Options{TraefikPorts: true}, "ingress traefik"},
 		"ports elsewhere":       {config.Default(), openshift.Options{TraefikPorts: true}, "profile ha"},
 		"a namespace unnamed":   {config.Default(), openshift.Options{CreateNamespace: true}, "no namespace"},

@@ -14,11 +14,11 @@ import (
 func TestRoute(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		objs := objects(t, cfg)
-		l, tls := cfg.Listener(true)
+		leads := routed(cfg)
 		routes := find[routev1.Route](objs)
 		want := 0
 		switch {
-		case !tls || cfg.TLS.Source == config.SourceServiceCA:
+		case leads == nil || cfg.TLS.Source == config.SourceServiceCA:
 		case cfg.Deploy.Profile == config.ProfileOpenShift:
 			want = 1
 		case cfg.Deploy.Profile == config.ProfileHA && cfg.Deploy.Ingress == config.IngressRoute:
@@ -28,7 +28,7 @@ func TestRoute(t *testing.T) {
 			t.Fatalf("%d Routes, want %d", len(routes), want)
 		}
 		for i, r := range routes {
-			checkRoute(t, cfg, objs, l, r, i == 0)
+			checkRoute(t, cfg, objs, leads[0], r, i == 0)
 		}
 	})
 }

@@ -47,7 +47,7 @@ func volumes(cfg config.Config, b files.Bundle, role string) ([]volume, error) {
 		{name: "bridge", object: broker + "-bridge", kind: corev1.SecretTypeTLS, dir: config.BridgeDir},
 		{name: "config", object: broker, kind: configMap, dir: config.ConfigDir},
 	}
-	if _, tls := cfg.Listener(true); tls {
+	if cfg.HasTLS() {
 		all[0].made = cfg.TLS.InCluster()
 		if cfg.TLS.Source == config.SourceServiceCA {
 			all[0].ca = caName(cfg.Name)

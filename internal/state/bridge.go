@@ -29,7 +29,7 @@ func (d Dir) Deployed(cfg config.Config, base string) (files.Secrets, error) {
 	var s files.Secrets
 	err := d.locked(func() error {
 		err := d.logins(cfg, &s)
-		if _, tls := cfg.Listener(true); tls && !cfg.TLS.InCluster() {
+		if cfg.HasTLS() && !cfg.TLS.InCluster() {
 			err = errors.Join(err, d.certificates(cfg, base, &s))
 		}
 		if cfg.Deploy.Profile == config.ProfileHA {

@@ -51,7 +51,7 @@ func (d Dir) Secrets(cfg config.Config, base string) (files.Secrets, error) {
 	var s files.Secrets
 	err := d.locked(func() error {
 		err := d.logins(cfg, &s)
-		if _, tls := cfg.Listener(true); tls {
+		if cfg.HasTLS() {
 			err = errors.Join(err, d.certificates(cfg, base, &s))
 		}
 		return err
