@@ -35,9 +35,9 @@ func laid(t *testing.T, arch string, args ...string) string {
 }
 
 // serve runs the broker below root by the command line that starts with how,
-// under the configuration that is rendered for cfg, and returns its ports as
-// flags of probe. The state is in dir.
-func serve(t *testing.T, dir, root string, cfg config.Config, how ...string) []string {
+// under the configuration that is rendered for cfg, and returns its ports, in the
+// order of cfg's listeners. The state is in dir.
+func serve(t *testing.T, dir, root string, cfg config.Config, how ...string) (ports []string) {
 	t.Helper()
 	secrets, err := state.Dir{Path: filepath.Join(dir, state.DirName)}.Secrets(cfg, dir)
 	if err != nil {
@@ -47,9 +47,12 @@ func serve(t *testing.T, dir, root string, cfg config.Config, how ...string) []s
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, tls := freePort(t), freePort(t)
-	move := strings.NewReplacer("/mosquitto/", root+"/mosquitto/", config.PluginDir+"/mosquitto_", root+config.PluginDir+"/mosquitto_",
-		"listener 1883", "listener "+plain+" 127.0.0.1", "listener 8883", "listener "+tls+" 127.0.0.1")
+	moved := []string{"/mosquitto/", root + "/mosquitto/", config.PluginDir + "/mosquitto_", root + config.PluginDir + "/mosquitto_"}
+	for i, l := range cfg.Listeners {
+		ports = append(ports, freePort(t))
+		moved = append(moved, fmt.Sprintf("listener %d\n", l.Port), "listener "+ports[i]+" 127.0.0.1\n")
+	}
+	move := strings.NewReplacer(moved...)
 	if err := os.MkdirAll(filepath.Join(root, config.DataDir), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -68,9 +71,10 @@ func serve(t *testing.T, dir, root string, cfg config.Config, how ...string) []s
 	}
 	args := append(slices.Clone(how), filepath.Join(root, config.BrokerPath), "-c", filepath.Join(root, config.ConfigDir, config.ConfFile))
 	start(t, root, args[0], args[1:]...)
-	listening(t, plain)
-	listening(t, tls)
-	return []string{"--port", plain, "--tls-port", tls}
+	for _, port := range ports {
+		listening(t, port)
+	}
+	return ports
 }
 
 func TestBrokerOfAnotherArchitecture(t *testing.T) {
@@ -79,14 +83,16 @@ func TestBrokerOfAnotherArchitecture(t *testing.T) {
 	}
 	need.Program(t, "qemu-aarch64", "tar")
 	root, dir := laid(t, "aarch64", "--arch", "arm64"), t.TempDir()
-	passed(t, dir, serve(t, dir, root, config.Default(), "qemu-aarch64", "-L", root)...)
+	ports := serve(t, dir, root, config.Default(), "qemu-aarch64", "-L", root)
+	passed(t, dir, "--port", ports[0], "--tls-port", ports[1])
 	if got := run(t, dir, "qemu-aarch64", "-L", root, filepath.Join(root, "bin/busybox"), "sh", "-c", "echo $((6 * 7))"); got != "42" {
 		t.Errorf("its shell says %q", got)
 	}
 }
 
 // TestBrokerOfSeries21 has the rendered configuration of each profile run by a
-// real broker of the other series, by the tests that run it with the first.
+// real broker of the other series, by the tests that run it with the first, and
+// uses what that series alone has: WebSockets and dynamic security.
 func TestBrokerOfSeries21(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("skipped: the packages looked for are amd64's")
@@ -96,7 +102,13 @@ func TestBrokerOfSeries21(t *testing.T) {
 	how := []string{filepath.Join(root, "lib/ld-musl-x86_64.so.1"), "--library-path", filepath.Join(root, "usr/lib")}
 	cfg := config.Default()
 	cfg.Mosquitto = "2.1"
-	passed(t, dir, serve(t, dir, root, cfg, how...)...)
+	cfg.Listeners = append(cfg.Listeners, config.Listener{Name: "ws", Port: 8080, WebSockets: true},
+		config.Listener{Name: "wss", Port: 8443, TLS: true, WebSockets: true})
+	ports := serve(t, dir, root, cfg, how...)
+	passed(t, dir, "--port", ports[0], "--tls-port", ports[1])
+	overWebSockets(t, dir, "ws://localhost:"+ports[2])
+	overWebSockets(t, dir, "wss://localhost:"+ports[3])
+	dynamicSecurity(t, dir, root, how...)
 
 	broker := filepath.Join(dir, "broker")
 	write(t, broker, fmt.Sprintf("#!/bin/sh\nexec %s %s%s \"$@\"\n", strings.Join(how, " "), root, config.BrokerPath))
