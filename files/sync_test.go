@@ -67,8 +67,10 @@ func TestPairFirstSynchronisation(t *testing.T) {
 		}
 		full.stop()
 		empty.stop()
+		// What the secondary's bridge missed waits in the queue that retained messages
+		// come into, so that these are in it twice, and more than it holds.
 		for _, b := range []*broker{full, empty} {
-			b.quiet(t)
+			b.quiet(t, "dropped for client mosquitto-bridge-local.")
 		}
 	}
 }
