@@ -32,6 +32,9 @@ type PushOptions struct {
 	// RetryDelay is the wait before the second of four tries; each later wait
 	// is three times as long. Default: half a second.
 	RetryDelay time.Duration
+	// Silence is how long a registry may take or send nothing of what is on its way.
+	// Default: a minute.
+	Silence time.Duration
 }
 
 // Trust says which certificates a registry may show.
@@ -68,9 +71,9 @@ type Pushed struct {
 // tag behind.
 // Of an index each image has such a list and signatures, and the index others,
 // and the images come by digest. The layer of test credentials is left out unless
-// the registry is on loopback or o.WithTestCredentials. Server errors, 429 and
-// broken connections are tried again; a refusal isn't. Errors carry fault.Usage,
-// or fault.Unreachable with a hint.
+// the registry is on loopback or o.WithTestCredentials. Server errors, 429, and
+// connections that break or stand still are tried again; a refusal isn't. Errors
+// carry fault.Usage, or fault.Unreachable with a hint.
 func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 	var scheme []name.Option
 	if o.Trust.Insecure {
@@ -84,7 +87,7 @@ func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, err
 	}
-	transport, err := newTransport(certDirs(o.Trust, tag.RegistryStr()), !o.Trust.Insecure)
+	transport, err := newTransport(certDirs(o.Trust, tag.RegistryStr()), !o.Trust.Insecure, o.Silence)
 	if err != nil {
 		return Pushed{}, err
 	}

@@ -26,6 +26,7 @@ type ReadOptions struct {
 	Logins     []string
 	Trust      Trust
 	RetryDelay time.Duration
+	Silence    time.Duration
 }
 
 // Read returns what ReadArtifact does, and of an index the image that Choose
@@ -77,7 +78,7 @@ func read(ctx context.Context, from string, o ReadOptions) (Artifact, error) {
 		return nil, err
 	}
 	// Its connections stay open: the layers are read later.
-	transport, err := newTransport(certDirs(o.Trust, ref.Context().RegistryStr()), !o.Trust.Insecure)
+	transport, err := newTransport(certDirs(o.Trust, ref.Context().RegistryStr()), !o.Trust.Insecure, o.Silence)
 	if err != nil {
 		return nil, err
 	}

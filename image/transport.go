@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/stall"
 )
 
 // errPlainHTTP is a registry that answers without TLS where TLS was wanted.
@@ -23,9 +25,11 @@ var errPlainHTTP = errors.New("the registry would be spoken to without TLS")
 
 // registryTransport carries requests to a registry. It refuses plain http
 // but to loopback or where TLS is not to be verified, counts the blobs that were
-// uploaded, and makes the pauses that the registry asks for.
+// uploaded, makes the pauses that the registry asks for, and gives up on one that
+// hangs.
 type registryTransport struct {
 	base      *http.Transport
+	watched   stall.Transport // of base
 	plainHTTP bool
 	uploaded  atomic.Int64
 }
@@ -35,7 +39,7 @@ func (t *registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Scheme == "http" && !t.plainHTTP && !loopbackHost(r.URL.Host) {
 		return nil, errPlainHTTP
 	}
-	resp, err := t.base.RoundTrip(r)
+	resp, err := t.watched.RoundTrip(r)
 	if err == nil && r.Method == http.MethodPut && resp.StatusCode == http.StatusCreated && strings.Contains(r.URL.Path, "/blobs/uploads/") {
 		t.uploaded.Add(1)
 	}
@@ -71,15 +75,16 @@ func (t *registryTransport) close() { t.base.CloseIdleConnections() }
 
 // newTransport trusts the system's authorities and those in certDirs, each a
 // folder as podman's certs.d/HOST:PORT: *.crt are authorities, and NAME.cert
-// with NAME.key is a client certificate.
-func newTransport(certDirs []string, verify bool) (*registryTransport, error) {
+// with NAME.key is a client certificate. silence, by default a minute, is how long a
+// transfer may stand still.
+func newTransport(certDirs []string, verify bool, silence time.Duration) (*registryTransport, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: !verify} //nolint:gosec // asked for by --tls-verify=false
 	for _, dir := range certDirs {
 		if err := addCerts(conf, dir); err != nil {
 			return nil, err
 		}
 	}
-	return &registryTransport{plainHTTP: !verify, base: &http.Transport{
+	base := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		ForceAttemptHTTP2:     true,
@@ -89,7 +94,9 @@ func newTransport(certDirs []string, verify bool) (*registryTransport, error) {
 		ResponseHeaderTimeout: 2 * time.Minute, // a registry may check a blob before it answers
 		ExpectContinueTimeout: time.Second,
 		TLSClientConfig:       conf,
-	}}, nil
+	}
+	watched := stall.Transport{Base: base, Limit: cmp.Or(silence, time.Minute)}
+	return &registryTransport{base: base, watched: watched, plainHTTP: !verify}, nil
 }
 
 func addCerts(conf *tls.Config, dir string) error {

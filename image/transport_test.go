@@ -16,7 +16,7 @@ func TestTransportBoundsWhatItReads(t *testing.T) {
 		_, _ = w.Write(make([]byte, 5<<20)) // the client may have gone
 	}))
 	defer s.Close()
-	transport, err := newTransport(nil, true)
+	transport, err := newTransport(nil, true, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestResetStreamsAreWorthRetrying(t *testing.T) {
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	defer s.Close()
-	transport, err := newTransport(nil, false)
+	transport, err := newTransport(nil, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func verifyAt(ctx context.Context, from string, key *PublicKey, o ReadOptions) (
 	if err != nil {
 		return Verified{}, fault.Hint(err, "write REGISTRY/NAME[:TAG][@DIGEST]")
 	}
-	transport, err := newTransport(certDirs(o.Trust, ref.Context().RegistryStr()), !o.Trust.Insecure)
+	transport, err := newTransport(certDirs(o.Trust, ref.Context().RegistryStr()), !o.Trust.Insecure, o.Silence)
 	if err != nil {
 		return Verified{}, err
 	}

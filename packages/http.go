@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -73,8 +72,6 @@ func (r repository) fetch(ctx context.Context, name string, limit int64, had *an
 
 // get fetches once.
 func (r repository) get(ctx context.Context, u string, limit int64, had *answer, to *spool) (answer, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	req, err := request(ctx, u, had)
 	if err != nil {
 		return answer{}, err
@@ -100,10 +97,8 @@ func (r repository) get(ctx context.Context, u string, limit int64, had *answer,
 		}
 		return answer{}, err
 	}
-	watchdog := time.AfterFunc(stall, func() { cancel(fmt.Errorf("nothing came for %v", stall)) })
-	defer watchdog.Stop()
 	got := answer{tag: resp.Header.Get("ETag")}
-	body := io.NopCloser(watched{resp.Body, watchdog})
+	body := resp.Body
 	if r.watch != nil {
 		body = r.watch(path.Base(req.URL.Path), resp.ContentLength, body)
 		defer body.Close()
@@ -143,18 +138,4 @@ func request(ctx context.Context, u string, had *answer) (*http.Request, error) 
 func hopeless(err error) bool {
 	timeout, unknown := net.Error(nil), (*net.DNSError)(nil)
 	return errors.As(err, &timeout) && timeout.Timeout() || errors.As(err, &unknown) && unknown.IsNotFound
-}
-
-// watched postpones its watchdog with every read that brings something.
-type watched struct {
-	io.Reader
-	watchdog *time.Timer
-}
-
-func (w watched) Read(p []byte) (int, error) {
-	n, err := w.Reader.Read(p)
-	if n > 0 {
-		w.watchdog.Reset(stall)
-	}
-	return n, err
 }

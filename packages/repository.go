@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/stall"
 )
 
 // repository reads files of a repository, wherever that is.
@@ -39,7 +40,7 @@ func (o Options) repository(location string) (repository, error) {
 	if transport == nil {
 		transport = defaultTransport()
 	}
-	return repository{location, &http.Client{Transport: transport}, o.Cache, o.Watch}, nil
+	return repository{location, &http.Client{Transport: stall.Transport{Base: transport, Limit: silence}}, o.Cache, o.Watch}, nil
 }
 
 // defaultTransport differs from Go's in that it gives up soon on a network
@@ -52,7 +53,7 @@ var defaultTransport = sync.OnceValue(func() http.RoundTripper {
 	}
 	t = t.Clone()
 	t.DialContext = (&net.Dialer{Timeout: connect}).DialContext
-	t.ResponseHeaderTimeout = stall
+	t.ResponseHeaderTimeout = silence
 	return t
 })
 
@@ -60,8 +61,8 @@ const (
 	// connect bounds looking up the name and connecting: time for two repeats
 	// of a lost packet.
 	connect = 5 * time.Second
-	// stall is how long a server may send nothing at all.
-	stall = 30 * time.Second
+	// silence is how long a server may send nothing at all.
+	silence = 30 * time.Second
 	// attempts and firstPause bound the patience with a server that answers
 	// 5xx or drops the connection: 0.2 s and 0.8 s of waiting, unless it says
 	// how long by Retry-After, of which retryafter.Most is granted.

@@ -3,6 +3,7 @@ package packages_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
@@ -231,4 +233,31 @@ func TestIndexIsTransferredOnce(t *testing.T) {
 		overwrite(t, r.path("APKINDEX.tar.gz"), good)
 		check("mended", "2.0.22-r0", sent)
 	}
+}
+
+// halves is a server that stops in the middle of whatever it sends.
+type halves struct{ asked *int }
+
+func (h halves) RoundTrip(r *http.Request) (*http.Response, error) {
+	*h.asked++
+	body, begun := io.Pipe()
+	go func() {
+		_, _ = begun.Write([]byte("half"))
+		<-r.Context().Done()
+		begun.CloseWithError(r.Context().Err())
+	}()
+	return &http.Response{StatusCode: http.StatusOK, ContentLength: 8, Body: body}, nil
+}
+
+func TestGivesUpOnAServerThatHangs(t *testing.T) {
+	keys := map[string][]byte{testKey().Name: testKey().Public()}
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		o := packages.Options{Repositories: []string{"http://hangs"}, Keys: keys, Transport: halves{&asked}}
+		_, err := packages.Resolve(t.Context(), []string{"mosquitto"}, o)
+		wantFault(t, err, fault.Unreachable, "nothing came for 30s")
+		if asked != 3 {
+			t.Errorf("asked %d times, want 3", asked)
+		}
+	})
 }
