@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/mosqbuild/mosqbuild/internal/atomicfile"
@@ -37,8 +38,9 @@ type Mirrored struct {
 // A file gets its name once it is whole, verified and on the disk, and the
 // mirror's own lock is written last. So Mirror may end at any point, and goes on
 // from there when it is called again; files that are there are verified and
-// kept. Two at once on one folder take turns. What no lock lists stays. A symbolic
-// link in to, where it would write, is an error; to may be one itself.
+// kept. Two at once on one folder take turns. What no lock lists stays, but for keys
+// by which nothing that was copied is signed. A symbolic link in to, where it would
+// write, is an error; to may be one itself.
 func (ls Locks) Mirror(ctx context.Context, o Options, to string, key *repo.Key) (Mirrored, error) {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return Mirrored{}, fmt.Errorf("making mirror %q: %w", to, err)
@@ -231,7 +233,8 @@ func (w *mirrorWriter) index(i index, l *Lock, folder string) (Index, error) {
 	return copied, atomicfile.Write(filepath.Join(folder, apkArch(l.Arch), indexFile), file, 0o644)
 }
 
-// finish writes the keys and, last, the lock.
+// finish makes the keys those that the files are signed by and, last, writes the
+// lock.
 func (w *mirrorWriter) finish(copies Locks) error {
 	dir := filepath.Join(w.to, KeysFolder)
 	if w.key != nil {
@@ -249,11 +252,33 @@ func (w *mirrorWriter) finish(copies Locks) error {
 			return err
 		}
 	}
+	if err := w.dropKeys(dir); err != nil {
+		return err
+	}
 	data, err := copies.Encode(w.to)
 	if err != nil {
 		return err
 	}
 	return atomicfile.Write(filepath.Join(w.to, mirrorName), data, 0o644)
+}
+
+// dropKeys removes the keys by which nothing is signed any more: apk would go on
+// trusting them.
+func (w *mirrorWriter) dropKeys(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		used := w.keys[e.Name()] != nil || w.key != nil && w.key.Name == e.Name()
+		if used || !e.Type().IsRegular() || !strings.HasSuffix(e.Name(), ".rsa.pub") {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // folderNames gives each repository a folder of a mirror, called after the end

@@ -3,6 +3,8 @@ package packages_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -228,8 +230,7 @@ func TestCheckMirrorFinds(t *testing.T) {
 			overwrite(t, at("keys/"+foreignKey().Name), foreignKey().Public())
 		}, "keys/" + foreignKey().Name + ": nothing here is signed by it"},
 	} {
-		must(t, os.RemoveAll(filepath.Join(dir, "keys")))
-		mirror(t, lock, r.options, dir, nil)
+		mirror(t, lock, r.options, dir, nil) // mends what was spoilt before
 		if bad := wrong(t, dir, offline(dir)); bad != nil {
 			t.Fatalf("before %s: %q", name, bad)
 		}
@@ -238,6 +239,57 @@ func TestCheckMirrorFinds(t *testing.T) {
 			t.Errorf("%s: found %q", name, bad)
 		}
 	}
+}
+
+// Keys are those that files are signed by, even where these were others before; and
+// as long as a mirror isn't finished, what it was is of use.
+func TestMirrorKeepsNoOldKey(t *testing.T) {
+	r := overHTTP(t, fixture())
+	lock, dir := locked(t, r), t.TempDir()
+	names := func() (names []string) {
+		entries, err := os.ReadDir(filepath.Join(dir, "keys"))
+		must(t, err)
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	both := []string{foreignKey().Name, testKey().Name}
+	slices.Sort(both)
+	mirror(t, lock, r.options, dir, foreignKey())
+	if got := names(); !slices.Equal(got, both) {
+		t.Fatalf("signed anew, it has the keys %q", got)
+	}
+	broken := r.options
+	broken.Cache, broken.Transport = t.TempDir(), onlyIndexes{r.options.Transport}
+	must(t, os.Remove(filepath.Join(dir, "main/x86_64", library)))
+	if _, err := (packages.Locks{lock}).Mirror(t.Context(), broken, dir, nil); err == nil {
+		t.Fatal("it mirrors packages that don't come")
+	}
+	if got := names(); !slices.Equal(got, both) {
+		t.Errorf("before it is finished, it has the keys %q", got)
+	}
+	mirror(t, lock, r.options, dir, nil)
+	if got := names(); !slices.Equal(got, []string{testKey().Name}) {
+		t.Errorf("in the end it has the keys %q", got)
+	}
+	if bad := wrong(t, dir, offline(dir)); bad != nil {
+		t.Errorf("found wrong: %q", bad)
+	}
+	mirror(t, lock, r.options, dir, foreignKey())
+	if bad := wrong(t, dir, offline(dir, foreignKey())); bad != nil {
+		t.Errorf("signed anew again, found wrong: %q", bad)
+	}
+}
+
+// onlyIndexes is a network on which no package comes.
+type onlyIndexes struct{ http.RoundTripper }
+
+func (n onlyIndexes) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, ".apk") {
+		return nil, fmt.Errorf("asked %s", r.URL)
+	}
+	return n.RoundTripper.RoundTrip(r)
 }
 
 // A mirror's own lock is not to lead anywhere else.
