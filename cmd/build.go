@@ -175,6 +175,9 @@ func (a *app) specs(ctx context.Context, cfg config.Config, o buildOptions, arch
 	if err != nil {
 		return nil, err
 	}
+	if err := a.checkSeries(cfg, locks); err != nil {
+		return nil, err
+	}
 	bundle, err := a.bundle(cfg, o.Defaults)
 	var specs []image.Spec
 	for _, lock := range locks {

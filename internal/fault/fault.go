@@ -21,7 +21,7 @@ const (
 	// kubeconfig.
 	Usage Code = 2
 	// Refused is a package, an index or a signature that failed verification, or
-	// that isn't as it was locked.
+	// that isn't as it was locked, or is older than the configuration is for.
 	Refused Code = 3
 	// Unreachable is a repository, registry, broker or API server that did not
 	// answer, or that answered with a refusal.

@@ -48,6 +48,9 @@ func NewKey() (*repo.Key, error) {
 // other programs.
 func packages(release int, arch string) []repo.Package {
 	broker := fmt.Sprintf("2.0.%d-r0", 20+release)
+	if release >= first21 {
+		broker = fmt.Sprintf("2.1.%d-r0", release-first21)
+	}
 	one := func(name, version, file string, depends ...string) repo.Package {
 		source, _, _ := strings.Cut(name, "-")
 		data := bytes.Repeat([]byte(name), 3000)
@@ -83,8 +86,11 @@ type Repository struct {
 // repositories share.
 func New(ctx context.Context, dir string) (Repository, error) { return Release(ctx, dir, 1) }
 
-// Release is New with the broker's packages of version 2.0.20 and release, for
-// the architectures, by apk's names, or Arch. Its indexes list no others, as
+// first21 is the release that is Mosquitto 2.1.0.
+const first21 = 100
+
+// Release is New with the broker's packages of version 2.0.20 and release, and from
+// 100 on of 2.1, for the architectures, by apk's names, or Arch. Its indexes list no others, as
 // Alpine's do.
 func Release(ctx context.Context, dir string, release int, archs ...string) (Repository, error) {
 	key, err := trusted()
