@@ -24,9 +24,9 @@ import (
 )
 
 // cacheFormat is part of every cache key. Raise it when the same lock would
-// give other bytes: a change to writeTar, or a compressor that packs otherwise
+// give other bytes, or base has more: a change to writeTar, or a compressor that packs otherwise
 // (TestCompressorIsPinned notices).
-const cacheFormat = 2
+const cacheFormat = 3
 
 // cacheKeep is how many packages layers stay in the cache.
 const cacheKeep = 12
@@ -36,43 +36,43 @@ const cacheKeep = 12
 type cached struct {
 	Digest, DiffID v1.Hash
 	Size           int64
-	Base           accounts
+	Base           base
 }
 
-// packagesLayer returns the layer of the packages and the accounts they bring.
-func packagesLayer(ctx context.Context, s Spec, p packing) (*layer, accounts, error) {
+// packagesLayer returns the layer of the packages and what the other layers
+// need of it.
+func packagesLayer(ctx context.Context, s Spec, p packing) (*layer, base, error) {
 	if s.Cache == "" {
-		entries, base, err := load(ctx, s)
+		entries, of, err := load(ctx, s)
 		if err != nil {
-			return nil, base, err
+			return nil, of, err
 		}
 		l, err := p.fileLayer(func(w io.Writer) error { return writeTar(ctx, w, entries, s.Created) })
-		return l, base, err
+		return l, of, err
 	}
 	c := layerCache{filepath.Join(s.Cache, "layers"), cacheKey(s, p), p}
-	if l, base, err := c.read(); err == nil {
-		return l, base, nil
+	if l, of, err := c.read(); err == nil && of.fits(s.Lock) {
+		return l, of, nil
 	}
 	// Whatever was wrong with the cached layer, making it anew mends it.
-	entries, base, err := load(ctx, s)
+	entries, of, err := load(ctx, s)
 	if err != nil {
-		return nil, base, err
+		return nil, of, err
 	}
-	l, err := c.write(ctx, entries, base, s.Created)
+	l, err := c.write(ctx, entries, of, s.Created)
 	if err != nil {
-		return nil, base, fmt.Errorf("caching the packages layer in %q: %w", c.dir, err)
+		return nil, of, fmt.Errorf("caching the packages layer in %q: %w", c.dir, err)
 	}
-	return l, base, nil
+	return l, of, nil
 }
 
-func load(ctx context.Context, s Spec) ([]packages.Entry, accounts, error) {
+func load(ctx context.Context, s Spec) ([]packages.Entry, base, error) {
 	tree, err := s.Tree(ctx)
 	if err != nil {
-		return nil, accounts{}, err
+		return nil, base{}, err
 	}
-	entries := tree.Entries()
-	base, err := accountsOf(entries)
-	return entries, base, err
+	of, err := baseOf(tree)
+	return tree.Entries(), of, err
 }
 
 func cacheKey(s Spec, p packing) string {
@@ -94,36 +94,36 @@ func (c layerCache) info() string { return filepath.Join(c.dir, c.key+".json") }
 
 // read returns the cached layer after reading all of it once: a file cut short
 // or overwritten is an error, as is one that isn't there.
-func (c layerCache) read() (*layer, accounts, error) {
+func (c layerCache) read() (*layer, base, error) {
 	data, err := os.ReadFile(c.info())
 	if err != nil {
-		return nil, accounts{}, err
+		return nil, base{}, err
 	}
 	if len(data) < 65 || string(data[:64]) != hexSum(data[65:]) {
-		return nil, accounts{}, fmt.Errorf("reading %q: checksum differs", c.info())
+		return nil, base{}, fmt.Errorf("reading %q: checksum differs", c.info())
 	}
 	var meta cached
 	if err := json.Unmarshal(data[65:], &meta); err != nil {
-		return nil, accounts{}, fmt.Errorf("reading %q: %w", c.info(), err)
+		return nil, base{}, fmt.Errorf("reading %q: %w", c.info(), err)
 	}
 	f, err := os.Open(c.blob())
 	if err != nil {
-		return nil, accounts{}, err
+		return nil, base{}, err
 	}
 	h := sha256.New()
 	n, err := io.Copy(h, f)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, accounts{}, err
+		return nil, base{}, err
 	}
 	if n != meta.Size || sum(h) != meta.Digest {
-		return nil, accounts{}, fmt.Errorf("reading %q: checksum differs", c.blob())
+		return nil, base{}, fmt.Errorf("reading %q: checksum differs", c.blob())
 	}
 	return &layer{digest: meta.Digest, diffID: meta.DiffID, size: meta.Size, mediaType: c.packing.mediaType(), open: c.open, file: c.blob()}, meta.Base, nil
 }
 
 func (c layerCache) open() (io.ReadCloser, error) { return os.Open(c.blob()) }
 
-func (c layerCache) write(ctx context.Context, entries []packages.Entry, base accounts, created time.Time) (*layer, error) {
+func (c layerCache) write(ctx context.Context, entries []packages.Entry, of base, created time.Time) (*layer, error) {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (c layerCache) write(ctx context.Context, entries []packages.Entry, base ac
 		return nil, err
 	}
 	l.open, l.file = c.open, c.blob()
-	meta, err := json.Marshal(cached{l.digest, l.diffID, l.size, base})
+	meta, err := json.Marshal(cached{l.digest, l.diffID, l.size, of})
 	if err != nil {
 		return nil, err
 	}

@@ -26,13 +26,13 @@ func folders() []packages.Entry {
 }
 
 // renderedEntries is the content of the second layer.
-func renderedEntries(s Spec, base accounts) ([]packages.Entry, error) {
+func renderedEntries(s Spec, of base) ([]packages.Entry, error) {
 	for _, f := range s.Bundle.Rendered {
 		if bytes.Contains(f.Data, []byte("PRIVATE KEY-----")) {
 			return nil, fmt.Errorf("file %q holds a private key: such a file belongs to the defaults", f.Path)
 		}
 	}
-	all := base.with()
+	all := of.Accounts.with()
 	entries := append(folders(), regular(passwdPath, 0o644, all.Passwd), regular(groupPath, 0o644, all.Group))
 	for _, l := range licenseFiles(s.Lock) {
 		entries = append(entries, regular(l.Path, l.Mode, l.Data))
@@ -42,7 +42,7 @@ func renderedEntries(s Spec, base accounts) ([]packages.Entry, error) {
 		return nil, err
 	}
 	entries = append(entries, more...)
-	sbom, err := sbomEntry(s, entries)
+	sbom, err := sbomEntry(s, of, entries)
 	return append(entries, sbom), err
 }
 

@@ -1,15 +1,9 @@
 package image
 
 import (
-	"bytes"
-	"crypto/sha1" //nolint:gosec // SPDX asks for it beside SHA-256
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,16 +28,18 @@ type material struct {
 	labels        map[string]string
 	created       time.Time
 	parts         []*v2_3.Package
+	below         []summed // files of a layer below
 }
 
 // sbomEntry is the file that lists, as SPDX 2.3 (https://spdx.github.io/spdx-spec/v2.3/),
-// the packages and those of the entries that are files. It knows neither the
-// clock nor chance, and nothing of the defaults: test credentials are nobody's
-// material, and another machine's are others.
-func sbomEntry(s Spec, entries []packages.Entry) (packages.Entry, error) {
-	m := material{name: s.Name, license: licenseExpression(s.Lock), labels: labels(s), created: s.Created}
+// the packages, the files beside them that none brought, and those of the
+// entries that are files. It knows neither the clock nor chance, and nothing of
+// the defaults: test credentials are nobody's material, and another machine's
+// are others.
+func sbomEntry(s Spec, of base, entries []packages.Entry) (packages.Entry, error) {
+	m := material{name: s.Name, license: licenseExpression(s.Lock), labels: labels(s), created: s.Created, below: of.Made}
 	for _, p := range s.Lock.Packages {
-		part, err := sbomPackage(s.Lock, p)
+		part, err := sbomPackage(s.Lock, p, of.Sums[p.Name])
 		if err != nil {
 			return packages.Entry{}, fmt.Errorf("listing what the image is made of: %w", err)
 		}
@@ -84,10 +80,11 @@ func (m material) document(entries []packages.Entry) (*v2_3.Document, error) {
 	for _, p := range m.parts {
 		relate(whole.PackageSPDXIdentifier, common.TypeRelationshipContains, p.PackageSPDXIdentifier)
 	}
-	var err error
-	if doc.Files, err = sbomFiles(entries); err != nil {
+	own, err := sumsOf(entries)
+	if err != nil {
 		return nil, err
 	}
+	doc.Files = sbomFiles(m.below, own)
 	for _, f := range doc.Files {
 		relate(whole.PackageSPDXIdentifier, common.TypeRelationshipContains, f.FileSPDXIdentifier)
 	}
@@ -123,7 +120,8 @@ func (m material) image() *v2_3.Package {
 	return p
 }
 
-func sbomPackage(lock *packages.Lock, p packages.Package) (*v2_3.Package, error) {
+// sbomPackage describes a package whose file has that sum.
+func sbomPackage(lock *packages.Lock, p packages.Package, sha256 string) (*v2_3.Package, error) {
 	from := originOf(lock, p)
 	located, err := from.purl(p)
 	if err != nil {
@@ -141,9 +139,11 @@ func sbomPackage(lock *packages.Lock, p packages.Package) (*v2_3.Package, error)
 	if p.Origin != "" {
 		one.PackageSourceInfo = "built from the source package " + p.Origin
 	}
-	if sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(p.Checksum, "Q1")); err == nil && len(sum) == sha1.Size {
-		one.PackageChecksums = []common.Checksum{{Algorithm: common.SHA1, Value: hex.EncodeToString(sum)}}
-		one.PackageComment = "The SHA1 is the one by which apk knows a package: of its control section, which holds the SHA-256 of its files."
+	if sha256 != "" {
+		one.PackageChecksums = []common.Checksum{{Algorithm: common.SHA256, Value: sha256}}
+	}
+	if p.Checksum != "" {
+		one.PackageComment = "apk knows it by " + p.Checksum + ", the SHA-1 of its control section, which holds the SHA-256 of its files."
 	}
 	declare(one, p.License)
 	return one, nil
@@ -164,38 +164,6 @@ func supplier(name string) *common.Supplier {
 		return &common.Supplier{Supplier: noAssertion}
 	}
 	return &common.Supplier{SupplierType: "Organization", Supplier: name}
-}
-
-// sbomFiles lists the regular files among the entries, sorted by path.
-func sbomFiles(entries []packages.Entry) ([]*v2_3.File, error) {
-	var list []*v2_3.File
-	for _, e := range entries {
-		if e.Open == nil {
-			continue
-		}
-		name, err := cleanName(e.Header.Name)
-		if err != nil {
-			return nil, err
-		}
-		data, err := content(e)
-		if err != nil {
-			return nil, fmt.Errorf("reading %q: %w", e.Header.Name, err)
-		}
-		short, long := sha1.Sum(data), sha256.Sum256(data) //nolint:gosec // as above
-		f := &v2_3.File{
-			FileName: "./" + name, FileSPDXIdentifier: elementID("File", name), FileTypes: []string{"TEXT"},
-			Checksums: []common.Checksum{
-				{Algorithm: common.SHA1, Value: hex.EncodeToString(short[:])}, {Algorithm: common.SHA256, Value: hex.EncodeToString(long[:])},
-			},
-			LicenseConcluded: noAssertion, LicenseInfoInFiles: []string{noAssertion}, FileCopyrightText: noAssertion,
-		}
-		if bytes.HasPrefix(data, []byte("\x7fELF")) {
-			f.FileTypes = []string{"BINARY"}
-		}
-		list = append(list, f)
-	}
-	slices.SortFunc(list, func(a, b *v2_3.File) int { return strings.Compare(a.FileName, b.FileName) })
-	return list, nil
 }
 
 // elementID names an element by letters, digits, dots and hyphens, which is all

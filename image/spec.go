@@ -69,11 +69,11 @@ func buildLayers(ctx context.Context, s Spec) ([]part, error) {
 	if err != nil {
 		return nil, err
 	}
-	pkgs, base, err := packagesLayer(ctx, s, p)
+	pkgs, of, err := packagesLayer(ctx, s, p)
 	if err != nil {
 		return nil, err
 	}
-	rendered, err := renderedEntries(s, base)
+	rendered, err := renderedEntries(s, of)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func Load(ctx context.Context, l *Lock, o Options) (*Tree, error) {
 	if err := out.addDatabase(l, apkArch(l.Arch), all); err != nil {
 		return nil, err
 	}
-	return out.tree(), nil
+	return out.tree(all), nil
 }
 
 // largestFirst returns the indexes of pkgs so that the one that takes longest
@@ -110,5 +110,7 @@ func (f fetched) load() (*loaded, error) {
 		closeFile(f.section)
 		return nil, f.refuse(f.path, fmt.Errorf("reading its data section: %w", err))
 	}
-	return &loaded{Package: f.Package, info: f.info, items: items}, nil
+	p := &loaded{Package: f.Package, info: f.info, items: items}
+	p.SHA256 = f.sum
+	return p, nil
 }
