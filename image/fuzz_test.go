@@ -30,7 +30,7 @@ func FuzzLicenseFiles(f *testing.F) {
 // FuzzMerge: what packages bring stays, what the broker needs is there, and
 // merging twice is merging once.
 func FuzzMerge(f *testing.F) {
-	for _, s := range []string{"", "\n", "root:x:0:root", "root:x:0:\nmosquitto:x:100:", "wheel:x:0:", "broken", "a:b:1883:"} {
+	for _, s := range []string{"root:x:0:root\nbin:x:1:root,bin,daemon\nnogroup:x:65533:\nnobody:x:65534:\n", "\n", "root:x:0:root", "root:x:0:\nmosquitto:x:100:", "wheel:x:0:", "broken", "a:b:1883:"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -16,7 +16,7 @@ import (
 // foreignProgram is as much of an executable for another machine as is looked
 // at: its headers, and where goarm is given what the Go linker writes of it.
 // Compiling one takes Go's library compiled for that machine.
-func foreignProgram(t *testing.T, machine elf.Machine, class elf.Class, data elf.Data, goarm string) string {
+func foreignProgram(t testing.TB, machine elf.Machine, class elf.Class, data elf.Data, goarm string) string {
 	t.Helper()
 	var order binary.ByteOrder = binary.LittleEndian
 	if data == elf.ELFDATA2MSB {

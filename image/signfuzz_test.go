@@ -84,7 +84,11 @@ func FuzzSigningKey(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, data := range [][]byte{private, public, nil, []byte("-----BEGIN ENCRYPTED COSIGN PRIVATE KEY-----\ne30=\n-----END ENCRYPTED COSIGN PRIVATE KEY-----\n")} {
+	locked, _, err := GenerateKey([]byte("secret"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, data := range [][]byte{private, public, locked, private[:len(private)/2], []byte("-----BEGIN ENCRYPTED COSIGN PRIVATE KEY-----\ne30=\n-----END ENCRYPTED COSIGN PRIVATE KEY-----\n")} {
 		f.Add(data)
 	}
 	_, d := fuzzSigner(f)

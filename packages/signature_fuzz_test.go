@@ -15,8 +15,10 @@ import (
 	"github.com/mosqbuild/mosqbuild/packages/repo"
 )
 
-// FuzzOpenIndex asserts that nothing passes for signed but what was signed.
-func FuzzOpenIndex(f *testing.F) {
+// signedIndex returns the index of a repository, the part of it that is signed,
+// and what verifies it.
+func signedIndex(f *testing.F) (file, index []byte, ring keyring) {
+	f.Helper()
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		f.Fatal(err)
@@ -30,10 +32,10 @@ func FuzzOpenIndex(f *testing.F) {
 		f.Fatal(err)
 	}
 	dir := f.TempDir()
-	if err := repo.Write(f.Context(), dir, "x86_64", []repo.Package{{Name: "a", Version: "1"}}, key, time.Unix(1, 0)); err != nil {
+	if err := repo.Write(f.Context(), dir, "x86_64", []repo.Package{{Name: "a", Version: "1", Depends: []string{"so:b=1"}}, {Name: "b", Version: "1.2_rc3-r4", License: "MIT", Provides: []string{"so:b=1"}}}, key, time.Unix(1, 0)); err != nil {
 		f.Fatal(err)
 	}
-	file, err := os.ReadFile(filepath.Join(dir, "x86_64", "APKINDEX.tar.gz"))
+	file, err = os.ReadFile(filepath.Join(dir, "x86_64", "APKINDEX.tar.gz"))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -41,11 +43,16 @@ func FuzzOpenIndex(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	index := file[len(signature):]
-	ring := keyring{key.Name: &private.PublicKey}
+	index, ring = file[len(signature):], keyring{key.Name: &private.PublicKey}
 	if by, signed, err := ring.openIndex(file); err != nil || by.name != key.Name || !bytes.Equal(signed, index) {
 		f.Fatalf("the index as it was signed: %q, %v", by.name, err)
 	}
+	return file, index, ring
+}
+
+// FuzzOpenIndex asserts that nothing passes for signed but what was signed.
+func FuzzOpenIndex(f *testing.F) {
+	file, index, ring := signedIndex(f)
 	f.Add(file)
 	f.Add(index)
 	f.Add(file[:len(file)-1])

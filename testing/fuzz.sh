@@ -1,22 +1,32 @@
 #!/bin/sh
 # Runs every fuzz target for FUZZTIME (default 10s). A target fails with the
-# input that broke it; Go's own "context deadline exceeded" at the end of the
-# time, with no such input, is no failure of the target.
+# input that broke it, where it has no seed, or where nothing was run; Go's own
+# "context deadline exceeded" at the end of the time, with no such input, is no
+# failure of the target.
 set -eu
 cd "$(dirname "$0")/.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 count=0
+fail() {
+	cat "$log"
+	echo "$target: $1" >&2
+	exit 1
+}
 for file in $(git ls-files '*_test.go' | xargs grep -l '^func Fuzz' | sort); do
 	# shellcheck disable=SC2013 # words are what they are
 	for target in $(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$file"); do
+		go test "./$(dirname "$file")" -count=1 -v -run "^$target\$" >"$log" 2>&1 || fail 'a seed fails'
+		seeds=$(grep -c "^=== RUN  *$target/" "$log" || true)
+		[ "$seeds" -gt 0 ] || fail 'it has no seed'
 		if ! go test "./$(dirname "$file")" -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-10s}" -fuzzminimizetime 10x >"$log" 2>&1 &&
 			{ grep -q 'Failing input' "$log" || ! grep -q 'context deadline exceeded' "$log"; }; then
-			cat "$log"
-			exit 1
+			fail 'it fails'
 		fi
+		execs=$(grep -o 'execs: [0-9]*' "$log" | tail -n 1)
+		[ "${execs#execs: }" -gt 0 ] 2>/dev/null || fail 'nothing was run'
 		count=$((count + 1))
-		printf '%-34s %s\n' "$target" "$(grep -o 'execs: [0-9]*' "$log" | tail -n 1)"
+		printf '%-34s %s (%s seeds)\n' "$target" "$execs" "$seeds"
 	done
 done
 echo "$count fuzz targets, ${FUZZTIME:-10s} each"
