@@ -2,8 +2,10 @@ package e2e_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -11,12 +13,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/mosqbuild/mosqbuild/testing/apkrepo"
 	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
@@ -30,15 +35,21 @@ type store struct {
 	process   *os.Process
 	// fault deals with a request in the registry's place, where that isn't nil;
 	// true says that it has answered.
-	fault func(http.ResponseWriter, *http.Request) bool
+	fault   func(http.ResponseWriter, *http.Request) bool
+	flags   []string // of each push
+	failing string   // how the error of one that fails begins
 }
 
-// newStore starts both over storage, with an image built in dir.
-func newStore(t *testing.T, storage string) (s *store, digest string) {
+// newStore starts both over storage, with an image built in dir, of the local
+// packages unless flags say of which.
+func newStore(t *testing.T, storage string, flags ...string) (s *store, digest string) {
 	t.Helper()
 	need.Program(t, "docker-registry", "skopeo")
-	localPackages(t)
-	s = &store{dir: t.TempDir(), storage: storage, address: "127.0.0.1:" + freePort(t)}
+	if len(flags) == 0 {
+		localPackages(t)
+		flags = []string{"--local"}
+	}
+	s = &store{dir: t.TempDir(), storage: storage, failing: "pushing ", address: "127.0.0.1:" + freePort(t)}
 	s.conf = write(t, filepath.Join(s.dir, "registry.yml"), fmt.Sprintf("version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %q}\n", storage, s.address))
 	s.start(t)
 	t.Cleanup(s.kill)
@@ -53,7 +64,23 @@ func newStore(t *testing.T, storage string) (s *store, digest string) {
 	}))
 	t.Cleanup(server.Close)
 	s.host = strings.TrimPrefix(server.URL, "http://")
-	return s, mosqbuild(t, s.dir, "image", "build", "--local")
+	return s, mosqbuild(t, s.dir, append([]string{"image", "build"}, flags...)...)
+}
+
+// signedIndex is newStore with an index of small packages, pushed with
+// signatures.
+func signedIndex(t *testing.T) (s *store, digest string) {
+	t.Helper()
+	r, err := apkrepo.Release(t.Context(), t.TempDir(), 1, "x86_64", "aarch64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, digest = newStore(t, filepath.Join(t.TempDir(), "registry"),
+		"--platform", "linux/amd64,linux/arm64", "--repository", r.Dir, "--repository-key", r.Key)
+	t.Setenv("COSIGN_PASSWORD", "")
+	mosqbuild(t, s.dir, "image", "key")
+	s.flags, s.failing = []string{"--sign", "cosign.key"}, "" // or "signing "
+	return s, digest
 }
 
 func (s *store) start(t *testing.T) {
@@ -84,7 +111,7 @@ func (s *store) empty(t *testing.T) {
 
 func (s *store) push(t *testing.T) result {
 	t.Helper()
-	return try(t, s.dir, nil, program, "image", "push", s.host+"/mosquitto:1")
+	return try(t, s.dir, nil, program, append([]string{"image", "push", s.host + "/mosquitto:1"}, s.flags...)...)
 }
 
 // whole checks that the tag is there, with all that its manifest names: skopeo
@@ -94,7 +121,26 @@ func (s *store) whole(t *testing.T, digest string) {
 	if got := run(t, s.dir, "skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}", "docker://"+s.address+"/mosquitto:1"); got != digest {
 		t.Errorf("the registry has %s, pushed %s", got, digest)
 	}
-	run(t, s.dir, "skopeo", "copy", "-q", "--src-tls-verify=false", "docker://"+s.address+"/mosquitto:1", "dir:"+t.TempDir())
+	s.wholeTags(t)
+}
+
+// wholeTags checks of every tag that all is there that it names, and returns
+// them.
+func (s *store) wholeTags(t *testing.T) []string {
+	t.Helper()
+	resp, err := http.Get("http://" + s.address + "/v2/mosquitto/tags/list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var list struct{ Tags []string }
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range list.Tags {
+		run(t, s.dir, "skopeo", "copy", "-q", "--all", "--src-tls-verify=false", "docker://"+s.address+"/mosquitto:"+tag, "dir:"+t.TempDir())
+	}
+	return list.Tags
 }
 
 // untagged checks that there is no tag.
@@ -113,7 +159,7 @@ func (s *store) untagged(t *testing.T) {
 // failed checks how a push ends that came to nothing.
 func (s *store) failed(t *testing.T, r result) {
 	t.Helper()
-	if r.code != 4 || r.out != "" || !strings.Contains(r.err, "mosqbuild: error: pushing ") || !strings.Contains(r.err, "mosqbuild: hint: ") {
+	if r.code != 4 || r.out != "" || !strings.Contains(r.err, "mosqbuild: error: "+s.failing) || !strings.Contains(r.err, "mosqbuild: hint: ") {
 		t.Errorf("exit %d, %q, stderr %s", r.code, r.out, r.err)
 	}
 	s.untagged(t)
@@ -158,6 +204,55 @@ func TestRegistryKilledDuringAPush(t *testing.T) {
 	s.again(t, digest)
 }
 
+// registryKills is how often the next test kills a registry.
+const registryKills = 3
+
+// An index with signatures, whichever of a push's requests kills the registry:
+// no tag is there that names what isn't, and that of the index comes last.
+func TestRegistryKilledAtAnyRequest(t *testing.T) {
+	s, digest := signedIndex(t)
+	var seen atomic.Int64
+	s.fault = func(http.ResponseWriter, *http.Request) bool { seen.Add(1); return false }
+	if r := s.push(t); r.code != 0 {
+		t.Fatalf("exit %d, %s", r.code, r.err)
+	}
+	all := seen.Load()
+	if tags := s.wholeTags(t); len(tags) < 7 {
+		t.Fatalf("a push writes the tags %q alone", tags)
+	}
+	seed, err := strconv.ParseUint(os.Getenv("REGISTRY_SEED"), 10, 64)
+	if err != nil {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("a push is %d requests; killed at some, by REGISTRY_SEED=%d", all, seed)
+	chance := rand.New(rand.NewPCG(seed, 0))
+	for range registryKills {
+		at := 1 + chance.Int64N(all)
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			s.empty(t)
+			seen.Store(0)
+			var killed sync.Once
+			s.fault = func(http.ResponseWriter, *http.Request) bool {
+				if seen.Add(1) < at {
+					return false
+				}
+				killed.Do(s.kill)
+				panic(http.ErrAbortHandler)
+			}
+			r := s.push(t)
+			s.fault = nil
+			if seen.Load() < at { // what is sent at once varies a little
+				t.Skipf("the push was %d requests", seen.Load())
+			}
+			s.start(t)
+			s.failed(t, r)
+			s.wholeTags(t)
+			s.again(t, digest)
+			mosqbuild(t, s.dir, "image", "verify", s.host+"/mosquitto:1", "--key", "cosign.pub", "--require-sbom")
+		})
+	}
+}
+
 func TestRegistryWithAFullDisk(t *testing.T) {
 	need.Root(t)
 	need.Program(t, "mount")
@@ -181,7 +276,17 @@ func (s slowly) Read(b []byte) (int, error) {
 }
 
 func TestRegistryMisbehaves(t *testing.T) {
-	s, digest := newStore(t, filepath.Join(t.TempDir(), "registry"))
+	t.Run("image", func(t *testing.T) {
+		s, digest := newStore(t, filepath.Join(t.TempDir(), "registry"))
+		misbehaves(t, s, digest)
+	})
+	t.Run("signed index", func(t *testing.T) {
+		s, digest := signedIndex(t)
+		misbehaves(t, s, digest)
+	})
+}
+
+func misbehaves(t *testing.T, s *store, digest string) {
 	first := func(n int32, method string, do func(http.ResponseWriter, *http.Request)) func(http.ResponseWriter, *http.Request) bool {
 		var seen atomic.Int32
 		return func(w http.ResponseWriter, r *http.Request) bool {
