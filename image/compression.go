@@ -1,6 +1,8 @@
 package image
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -95,12 +97,17 @@ func (p packing) writer(w io.Writer) (io.WriteCloser, error) {
 	return z, z.SetConcurrency(p.block, 2*runtime.GOMAXPROCS(0))
 }
 
+// maxWindow is how far back zstd may refer, in bytes, which a decoder allocates
+// before it has read any content: what the program zstd takes unless it is told
+// to take more.
+const maxWindow = 128 << 20
+
 // reader unpacks what writer has written.
 func reader(r io.Reader, m types.MediaType) (io.ReadCloser, error) {
 	if m != types.OCILayerZStd {
 		return gzip.NewReader(r)
 	}
-	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return nil, err
 	}
@@ -167,11 +174,36 @@ func Unpack(l v1.Layer) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := l.Uncompressed()
+	r, err := uncompressed(l)
 	if err != nil {
 		return nil, err
 	}
 	return &bounded{r, unpackRatio*size + unpackSlack, size}, nil
+}
+
+// uncompressed is l.Uncompressed, by which a layer of ten bytes could have the
+// library allocate a window of 512 MiB.
+func uncompressed(l v1.Layer) (io.ReadCloser, error) {
+	r, err := l.Compressed()
+	if err != nil {
+		return nil, err
+	}
+	in, kind := bufio.NewReader(r), types.OCILayer
+	head, _ := in.Peek(4) // of an empty layer less
+	switch {
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		kind = types.OCILayerZStd
+	case !bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		if err := r.Close(); err != nil {
+			return nil, err
+		}
+		return l.Uncompressed()
+	}
+	z, err := reader(in, kind)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return unpacked{z, r}, nil
 }
 
 type bounded struct {

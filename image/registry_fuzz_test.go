@@ -121,6 +121,28 @@ func unpacksInside(t *testing.T, l v1.Layer) {
 	}
 }
 
+// TestUnpackTakesNoLargeWindow, which a few bytes may ask for.
+func TestUnpackTakesNoLargeWindow(t *testing.T) {
+	// https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1: a frame of one raw
+	// block of a byte, with a window of 2 to the power of 10 and the exponent.
+	for exponent, want := range map[byte]bool{13: true, 19: false} {
+		l, err := partial.CompressedToLayer(packedLayer{0x28, 0xb5, 0x2f, 0xfd, 0, exponent << 3, 9, 0, 0, 'x'})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Unpack(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err := io.ReadAll(r); (err == nil && string(data) == "x") != want {
+			t.Errorf("exponent %d: %q, %v", exponent, data, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // answers is a registry that gives the same for every question of a kind.
 type answers struct{ referrers, manifest, blob []byte }
 
