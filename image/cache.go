@@ -24,8 +24,8 @@ import (
 )
 
 // cacheFormat is part of every cache key. Raise it when the same lock would
-// give other bytes, or base has more: a change to writeTar, or a compressor that packs otherwise
-// (TestCompressorIsPinned notices).
+// give other bytes, or another base: a change to writeTar, or a compressor that
+// packs otherwise (TestCompressorIsPinned notices).
 const cacheFormat = 3
 
 // cacheKeep is how many packages layers stay in the cache.
