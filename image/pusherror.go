@@ -93,7 +93,8 @@ func registryHint(err error, repository name.Repository) string {
 		}
 		return "the registry answered, but refused or failed: its own log says why"
 	}
-	if errors.Is(err, errPlainHTTP) || errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, new(tls.RecordHeaderError)) {
+	noTLS := errors.Is(err, errPlainHTTP) || errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, new(tls.RecordHeaderError))
+	if noTLS && !loopbackHost(repository.RegistryStr()) { // where plain http is tried unasked
 		return "where the registry has no TLS and the network is trusted: --tls-verify=false"
 	}
 	return "check the registry's name, and that it answers: curl https://" + host + "/v2/"

@@ -74,6 +74,9 @@ func TestSignedIndexAtABadRegistry(t *testing.T) {
 					if survived := m.survived || !reached; survived != (err == nil) {
 						t.Errorf("%d requests: %v", seen.Load(), err)
 					}
+					if hint := fault.HintOf(err); strings.Contains(hint, "TLS") {
+						t.Errorf("%v: hint %q, where plain http was tried", err, hint)
+					}
 					tags := wholeTags(t, o.Reference)
 					if tagged := slices.Contains(tags, "1"); tagged != (err == nil) || err != nil && fault.CodeOf(err) != fault.Unreachable {
 						t.Errorf("the tags are %q after %v", tags, err)
