@@ -18,6 +18,7 @@ const (
 	Received = "received" // a subscriber received message N
 	Acked    = "acked"    // a publisher got the PUBACK for message N
 	Held     = "held"     // the writer of retained messages has nothing under way
+	Written  = "written"  // round N of the retained messages that stay is acknowledged, or Error says why not
 	Snapshot = "snapshot" // Retained is what Address had
 )
 

@@ -134,6 +134,9 @@ func TestClients(t *testing.T) {
 			t.Errorf("%s was up %d times, not %d", client, got, ups)
 		}
 	}
+	if ups, acks := count(events, Up, Newcomer), count(events, Acked, Newcomer); ups < 2 || acks < 1 {
+		t.Errorf("the newcomer came %d times, and %d of its messages were acknowledged", ups, acks)
+	}
 	var numbers []int
 	for _, ev := range events {
 		if ev.Kind == Acked && ev.Client == Publisher(1, 0) {

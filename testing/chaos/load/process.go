@@ -11,9 +11,10 @@ import (
 
 // Things to do.
 const (
-	DoClients  = "clients"  // start N pairs of each QoS, and the writer of retained messages
+	DoClients  = "clients"  // start N pairs of each QoS, the newcomer, and the writer of retained messages
 	DoHold     = "hold"     // make no more changes of retained messages
 	DoGo       = "go"       // make them again
+	DoWrite    = "write"    // write round N of the retained messages that stay as they are
 	DoSnapshot = "snapshot" // read what Login's broker has retained
 	DoPin      = "pin"      // connect a writer to Login's broker, once; an earlier one leaves
 	DoUnpin    = "unpin"    // have it leave
@@ -25,7 +26,7 @@ type Command struct {
 	Do string `json:"do"`
 	// Login is where to, but for DoHold, DoGo and DoUnpin.
 	Login Login `json:"login,omitzero"`
-	// N is a number of pairs.
+	// N is a number of pairs, or of a round.
 	N int `json:"n,omitempty"`
 	// Name tells this command's client from others.
 	Name string `json:"name,omitempty"`
@@ -69,6 +70,8 @@ func (p *process) do(ctx context.Context, c Command) error {
 			return fmt.Errorf("doing %q: there are no clients", c.Do)
 		}
 		p.retained.holding(c.Do == DoHold)
+	case DoWrite:
+		p.clients.Go(func() { p.write(ctx, c) })
 	case DoSnapshot:
 		p.clients.Go(func() { p.snapshot(ctx, c) })
 	case DoPin:
@@ -96,6 +99,8 @@ func (p *process) start(ctx context.Context, c Command) {
 			p.clients.Go(func() { pub.send(ctx) })
 		}
 	}
+	newcomer := &client{name: Newcomer, login: c.Login, sink: p.sink}
+	p.clients.Go(func() { newcomer.visit(ctx) })
 	p.retained = newRetainer(Retainer, c.Login, p.sink)
 	p.clients.Go(func() { p.retained.run(ctx) })
 	p.clients.Go(func() { p.retained.send(ctx) })
