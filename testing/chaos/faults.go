@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,14 +25,18 @@ type fault struct {
 	full, short int // runs
 	// median and most are the outages to reach; 0 is none.
 	median, most time.Duration
-	// switches is how many a run may cost before they are needless; spare is
-	// how many needless ones all runs together may have.
-	switches, spare int
+	// switches is how many a run may cost before they are needless, and least how
+	// many it has to: a broker that starts again where it was may have lost what it
+	// had. spare is how many needless ones all runs together may have.
+	switches, least, spare int
+	// lossless says that no acknowledged message may be lost while its subscriber
+	// is there.
+	lossless bool
 	// lasts is how long it goes on, where it shows no end; the profile short cuts
 	// that.
 	lasts time.Duration
-	// forgets says that no broker outlives it: what was retained is lost.
-	forgets bool
+	// forgets is why what was retained may be lost, "" where it mayn't.
+	forgets string
 	// prepare arranges what it needs, where that isn't nil.
 	prepare func(context.Context, *stage, state) error
 	// inflict does it; run counts from 0.
@@ -38,18 +44,20 @@ type fault struct {
 }
 
 var faults = []fault{
-	{name: "broker killed (kill -9)", full: 10, short: 2, median: 700 * time.Millisecond, most: 2 * time.Second, switches: 1, inflict: kill},
-	{name: "broker hung (SIGSTOP)", full: 10, short: 2, median: 1500 * time.Millisecond, most: 3 * time.Second, switches: 1, inflict: hang},
-	{name: "its pod deleted", full: 10, short: 1, switches: 1, inflict: deletePod},
-	{name: "its node cut off", full: 10, short: 2, median: 3 * time.Second, most: 5 * time.Second, switches: 1, prepare: apart, inflict: cutOff},
+	{name: "broker killed (kill -9)", full: 10, short: 2, median: 700 * time.Millisecond, most: 2 * time.Second, switches: 1, least: 1, inflict: kill},
+	{name: "broker hung (SIGSTOP)", full: 10, short: 2, median: 1500 * time.Millisecond, most: 3 * time.Second, switches: 1, least: 1, inflict: hang},
+	{name: "its pod deleted", full: 10, short: 1, switches: 1, least: 1, inflict: deletePod},
+	{name: "its node cut off", full: 10, short: 2, median: 3 * time.Second, most: 5 * time.Second, switches: 1, least: 1, prepare: apart, inflict: cutOff},
 	{name: "the leading controller's node cut off", full: 10, short: 1, prepare: apart, inflict: cutOffLeader},
-	{name: "both at once, on one node", full: 10, short: 1, median: 5 * time.Second, most: 8 * time.Second, switches: 1, prepare: together, inflict: cutOff},
+	{name: "both at once, on one node", full: 10, short: 1, median: 5 * time.Second, most: 8 * time.Second, switches: 1, least: 1, prepare: together, inflict: cutOff},
 	{name: "API server down for 10 s", full: 10, short: 1, median: 500 * time.Millisecond, most: time.Second, inflict: withoutAPI},
-	{name: "controllers can't reach the broker, clients can", full: 10, short: 1, switches: 1, inflict: oneWay},
+	{name: "controllers can't reach the broker, clients can", full: 10, short: 1, switches: 1, least: 1, inflict: oneWay},
+	{name: "both brokers' pods deleted at once", full: 10, short: 1, switches: 2, least: 1, inflict: deleteBoth},
+	{name: "switched by hand", full: 10, short: 2, switches: 1, least: 1, lossless: true, inflict: switchByHand},
 	{name: "5 % of its node's packets lost", full: 10, short: 1, lasts: 30 * time.Second, inflict: lossy(5)},
 	{name: "20 % of its node's packets lost", full: 20, spare: 1, lasts: time.Minute, inflict: lossy(20)},
-	{name: "30 kills in a row", full: 30, short: 3, median: 700 * time.Millisecond, most: 2 * time.Second, switches: 1, inflict: kill},
-	{name: "both brokers' nodes lose their power for 3 s", full: 10, short: 1, switches: 1, forgets: true, inflict: powerLoss},
+	{name: "30 kills in a row", full: 30, short: 3, median: 700 * time.Millisecond, most: 2 * time.Second, switches: 1, least: 1, inflict: kill},
+	{name: "both brokers' nodes lose their power for 3 s", full: 10, short: 1, switches: 1, forgets: "no broker outlives it, and without deploy.storage their data doesn't either", inflict: powerLoss},
 }
 
 // seen is after how long a fault that clients notice has shown.
@@ -75,7 +83,25 @@ func hang(_ context.Context, s *stage, now state, _ int) (wound, error) {
 }
 
 func deletePod(ctx context.Context, s *stage, now state, _ int) (wound, error) {
-	return wound{heal: nothing, lasts: seen, atMost: time.Minute}, s.deletePod(ctx, now.at())
+	return wound{heal: nothing, lasts: seen, atMost: time.Minute}, s.deletePods(ctx, now.at())
+}
+
+// deleteBoth deletes both brokers' pods, as a roll-out of both does. What was
+// retained has to survive: whoever is told to end serves on until the other one is
+// back and has everything, for failover.leave at most, which is longer than that
+// takes here. One switch may lead to the standby, which is told to end a moment
+// later, and one back.
+func deleteBoth(ctx context.Context, s *stage, now state, _ int) (wound, error) {
+	return wound{heal: nothing, lasts: seen, atMost: time.Minute}, s.deletePods(ctx, slices.Collect(maps.Values(now.brokers))...)
+}
+
+// switchByHand does what people do, and has switched when it returns. A request that
+// isn't fulfilled shows as a missing switch.
+func switchByHand(ctx context.Context, s *stage, _ state, _ int) (wound, error) {
+	if _, err := s.workshop.mosqbuild(ctx, "failover", "switch", "--kubeconfig", s.Kubeconfig()); err != nil {
+		s.say("  %v", err)
+	}
+	return wound{heal: nothing, lasts: seen, atMost: time.Minute}, nil
 }
 
 // cutOff pulls the cable of the active broker's node; it is put back after the
@@ -124,7 +150,7 @@ func (s *stage) lead(ctx context.Context, now state, wanted func(leader, broker 
 		}
 		for _, p := range now.controllers {
 			if !wanted(p.Node, now.at().Node) {
-				if err := s.deletePod(ctx, p); err != nil {
+				if err := s.deletePods(ctx, p); err != nil {
 					return err
 				}
 			}

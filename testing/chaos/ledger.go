@@ -30,10 +30,10 @@ const margin = time.Second
 // judge compares what a broker has with what was done. A topic may have its
 // last value from before the fault, or a later one: changes of the last moment
 // may go with the broker. Anything else is wrong, such as a message that comes
-// back after its deletion. stale counts those that don't have the last value.
-// Where forgets is true, nobody may have outlived the fault, and any topic may
-// have nothing.
-func (l ledger) judge(has map[string]string, fault time.Duration, forgets bool) (wrong []string, stale int) {
+// back after its deletion. stale counts those that have another value than
+// the last. Where forgets is true, nobody may have outlived the fault, and any topic
+// may have nothing: gone counts those, and they are neither wrong nor stale.
+func (l ledger) judge(has map[string]string, fault time.Duration, forgets bool) (wrong []string, stale, gone int) {
 	for _, topic := range slices.Sorted(maps.Keys(l)) {
 		done := l[topic]
 		known := 0 // the first that may still show
@@ -45,14 +45,21 @@ func (l ledger) judge(has map[string]string, fault time.Duration, forgets bool) 
 		value := has[topic]
 		match := slices.ContainsFunc(done[known:], func(e load.Event) bool { return e.Value == value })
 		// Before the first of them there may have been nothing.
-		if !match && !(forgets && value == "") && (known > 0 || done[0].At < fault-margin || value != "") {
+		if !match && value == "" && done[known].At >= fault-margin {
+			match = true
+		}
+		if !match && value == "" && forgets {
+			gone++
+			continue
+		}
+		if !match {
 			wrong = append(wrong, fmt.Sprintf("retained: %s is %q, after the changes %s", topic, value, values(done[known:])))
 		}
 		if value != done[len(done)-1].Value {
 			stale++
 		}
 	}
-	return wrong, stale
+	return wrong, stale, gone
 }
 
 // forget keeps the last change of each topic alone: the pair agrees on it.

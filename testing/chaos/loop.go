@@ -82,6 +82,7 @@ func (p *program) looped(ctx context.Context, s *stage) error {
 	for _, f := range faults[:loopFaults] {
 		r := row{fault: f}
 		r.switches = 2  // it always switches back
+		r.least = 0     // it needn't see anything
 		r.prepare = nil // there are no controllers to be moved
 		runs := loopRuns
 		if p.runs > 0 {

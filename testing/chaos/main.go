@@ -36,6 +36,13 @@ func main() {
 // errVerdict is the error of a pair that didn't pass.
 var errVerdict = errors.New("the pair didn't pass")
 
+// How long a profile may take from the cluster's being up, unless it is told what
+// to do or for how long: a table that takes longer is measured by nobody.
+const (
+	fullLimit  = 100 * time.Minute
+	shortLimit = 5 * time.Minute
+)
+
 // options are what is to be done.
 type options struct {
 	profile  string
@@ -45,6 +52,7 @@ type options struct {
 	runs     int    // of each fault; 0 is the profile's
 	into     string // file with markers
 	logs     string
+	limit    time.Duration // for all of it; 0 is none
 }
 
 func (o options) short() bool { return o.profile == "short" }
@@ -68,9 +76,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("there is no such profile, format or argument: %s", strings.Join(args, " "))
 	}
 	if o.duration < 0 {
-		if o.duration = 20 * time.Minute; o.short() {
-			o.duration = time.Minute
+		o.duration, o.limit = 20*time.Minute, fullLimit
+		if o.short() {
+			o.duration, o.limit = time.Minute, shortLimit
 		}
+	}
+	if o.only != "" || o.runs > 0 {
+		o.limit = 0
 	}
 	if o.seed == 0 {
 		o.seed = rand.Uint64()

@@ -15,8 +15,8 @@ type figures struct {
 	// message, of the subscriber that had the longest.
 	outage [2]time.Duration
 	// acked is how many QoS 1 messages publishers got a PUBACK for; lost are
-	// those that the subscriber never received, away those of them that the
-	// new broker acknowledged before the subscriber was back.
+	// those that the subscriber never received, away those of them that were sent
+	// to the new broker before the subscriber was back.
 	acked, lost, away int
 	// twice is how many a subscriber received more than once.
 	twice int
@@ -25,22 +25,35 @@ type figures struct {
 	// strays are clients that are served by the other broker than the active one.
 	strays []string
 	// switches is how often another broker became the active one, and needless
-	// how often for no reason.
-	switches, needless int
+	// how often for no reason; missing is how many there had to be and weren't.
+	switches, needless, missing int
 	// retained is what is wrong with retained messages afterwards; stale is how
 	// many have an older value than was acknowledged.
 	retained []string
 	stale    int
+	// gone is how many are lost, where the fault may do that.
+	gone int
 	// fault is what kept the run from being one.
 	fault string
 }
 
+// lostHere is how many acknowledged messages were lost while the subscriber was
+// there.
+func (f figures) lostHere() int { return f.lost - f.away }
+
 // worst is the longer of the outages.
 func (f figures) worst() time.Duration { return max(f.outage[0], f.outage[1]) }
 
+// told is of how many wrong retained messages is said what is wrong with them: a
+// broker that has lost them has lost all.
+const told = 2
+
 // unsafe says what must never be.
 func (f figures) unsafe() []string {
-	all := append(slices.Clone(f.both), f.retained...)
+	all := append(slices.Clone(f.both), f.retained[:min(len(f.retained), told)]...)
+	if more := len(f.retained) - told; more > 0 {
+		all = append(all, fmt.Sprintf("retained: %d more are wrong", more))
+	}
 	if len(f.strays) > 0 {
 		all = append(all, "served by the standby: "+strings.Join(f.strays, ", "))
 	}
@@ -96,11 +109,7 @@ func (f *figures) delivered(events []load.Event, publisher, subscriber string, e
 			f.twice++
 		}
 	}
-	back := time.Duration(0) // when the subscriber's connection came up
 	for _, e := range events {
-		if e.Kind == load.Up && e.Client == subscriber {
-			back = e.At
-		}
 		if e.Kind != load.Acked || e.Client != publisher || e.N <= first || e.Sent > end-time.Second {
 			continue
 		}
@@ -109,11 +118,21 @@ func (f *figures) delivered(events []load.Event, publisher, subscriber string, e
 			continue
 		}
 		f.lost++
-		// The publisher was back, and the subscriber wasn't yet.
-		if upAt(events, publisher, e.Conn) > back {
+		// The publisher was back when it sent this, and the subscriber wasn't yet.
+		if upAt(events, publisher, e.Conn) > lastUp(events, subscriber, e.Sent) {
 			f.away++
 		}
 	}
+}
+
+// lastUp is when the connection came up that a client had last, at a time.
+func lastUp(events []load.Event, client string, at time.Duration) (up time.Duration) {
+	for _, e := range events {
+		if e.Kind == load.Up && e.Client == client && e.At <= at {
+			up = max(up, e.At)
+		}
+	}
+	return up
 }
 
 // upAt is when a client's connection came up; zero where that was earlier than

@@ -73,6 +73,10 @@ func TestOverlaps(t *testing.T) {
 			connection("pub-1-0", 2, "b", 1000, [2]int{1001, 1003}, [2]int{1900, 1903}),
 			connection("pub-1-0", 3, "a", 2000, [2]int{2001, 2003}, [2]int{2900, 2903}),
 		}, 0},
+		"a newcomer is led to another, and the old one goes on": {[][]load.Event{
+			connection("pub-1-0", 1, "a", 0, [2]int{10, 12}, [2]int{1900, 1903}),
+			connection(load.Newcomer, 1, "b", 1000, [2]int{1001, 1003}),
+		}, 1},
 		"someone at the standby": {[][]load.Event{
 			connection("pub-1-0", 1, "a", 0, [2]int{10, 12}, [2]int{2010, 2012}),
 			connection("pinned-n2", 1, "b", 1000, [2]int{1001, 1003}),
@@ -102,13 +106,14 @@ func TestDelivered(t *testing.T) {
 	add(load.Up, pub, 2, 0, 1500)
 	add(load.Acked, pub, 2, 7, 1510) // the subscriber isn't back yet
 	add(load.Up, sub, 2, 0, 1600)
+	add(load.Acked, pub, 2, 10, 1601) // sent before the subscriber was back, too
 	add(load.Acked, pub, 2, 8, 1700)
 	add(load.Received, sub, 2, 8, 1700)
 	add(load.Received, sub, 2, 8, 1750)
 	add(load.Acked, pub, 2, 9, 4900) // under way
 	var f figures
 	f.delivered(events, pub, sub, 5000*ms)
-	if f.acked != 7 || f.lost != 2 || f.away != 1 || f.twice != 1 {
+	if f.acked != 8 || f.lost != 3 || f.away != 2 || f.twice != 1 || f.lostHere() != 1 {
 		t.Errorf("%+v", f)
 	}
 }
@@ -126,16 +131,19 @@ func TestLedger(t *testing.T) {
 		"":  {0, 1}, // from before
 		"1": {1, 1}, // back after its deletion
 	} {
-		wrong, stale := l.judge(map[string]string{topic: value}, 10000*ms, false)
+		wrong, stale, _ := l.judge(map[string]string{topic: value}, 10000*ms, false)
 		if len(wrong) != test.wrong || stale != test.stale {
 			t.Errorf("%q: %q, %d", value, wrong, stale)
 		}
 	}
 	l.settle(map[string]string{topic: "3"})
-	if wrong, _ := l.judge(map[string]string{}, 20000*ms, true); len(wrong) != 0 {
-		t.Errorf("nothing is left, as may be, but %q", wrong)
+	if wrong, stale, gone := l.judge(map[string]string{}, 20000*ms, true); len(wrong) != 0 || stale != 0 || gone != 1 {
+		t.Errorf("nothing is left, as may be, but %q, %d stale, %d gone", wrong, stale, gone)
 	}
-	if wrong, _ := l.judge(map[string]string{topic: "4"}, 20000*ms, false); len(wrong) != 1 {
+	if wrong, _, gone := l.judge(map[string]string{}, 20000*ms, false); len(wrong) != 1 || gone != 0 {
+		t.Errorf("nothing is left, as mayn't be, but %q, %d gone", wrong, gone)
+	}
+	if wrong, _, _ := l.judge(map[string]string{topic: "4"}, 20000*ms, true); len(wrong) != 1 {
 		t.Errorf("settled at 3, 4 passes: %v", l)
 	}
 	if got := differences(map[string]string{"a": "1", "b": "1"}, map[string]string{"a": "2", "b": "1", "c": "1"}); len(got) != 2 || got[0] != "a" || got[1] != "c" {
@@ -176,7 +184,7 @@ func TestBegin(t *testing.T) {
 	s := &stage{log: &journal{at: map[string]load.Event{}}, ledger: ledger{"t": {{N: 1, Topic: "t"}}}}
 	s.log.add(load.Event{Kind: load.Acked, N: 2, Topic: "t", Value: "v"})
 	began := s.begin()
-	if wrong, stale := s.ledger.judge(map[string]string{"t": "v"}, began, false); len(wrong) > 0 || stale > 0 {
+	if wrong, stale, _ := s.ledger.judge(map[string]string{"t": "v"}, began, false); len(wrong) > 0 || stale > 0 {
 		t.Errorf("%q, %d stale", wrong, stale)
 	}
 }

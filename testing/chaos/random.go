@@ -45,14 +45,14 @@ var harms = []harm{
 		return wound{heal: nothing}, s.signal(drawn(s.random, now.controllers), "mosqagent", unix.SIGKILL)
 	}},
 	{"delete a broker's pod", func(ctx context.Context, s *stage, now state) (wound, error) {
-		return wound{heal: nothing}, s.deletePod(ctx, now.brokers[drawn(s.random, roles)])
+		return wound{heal: nothing}, s.deletePods(ctx, now.brokers[drawn(s.random, roles)])
 	}},
 	{"delete the leader's pod", func(ctx context.Context, s *stage, now state) (wound, error) {
 		leader, err := now.leading()
 		if err != nil {
 			return wound{heal: nothing}, nil // there is none to delete
 		}
-		return wound{heal: nothing}, s.deletePod(ctx, leader)
+		return wound{heal: nothing}, s.deletePods(ctx, leader)
 	}},
 	{"cut a node off", func(ctx context.Context, s *stage, _ state) (wound, error) {
 		w, err := s.unplugged(ctx, drawn(s.random, s.Nodes), 0)
@@ -78,6 +78,9 @@ var harms = []harm{
 	}},
 }
 
+// severalForget is why what was retained may be lost after several harms at once.
+const severalForget = "several harms may hit both brokers, and then nobody has it"
+
 // chance does one to three harms, some at once, heals, and checks.
 func (s *stage) chance(ctx context.Context) (figures, error) {
 	if err := s.relieve(ctx); err != nil {
@@ -88,7 +91,7 @@ func (s *stage) chance(ctx context.Context) (figures, error) {
 		return figures{fault: err.Error()}, nil
 	}
 	began := s.begin()
-	if err := s.pin(ctx, now); err != nil {
+	if err := s.arrange(ctx, now); err != nil {
 		return figures{fault: err.Error()}, nil
 	}
 	counter := s.count(ctx, now.active)
@@ -133,8 +136,11 @@ func (s *stage) chance(ctx context.Context) (figures, error) {
 		counter.stop()
 		return figures{}, err
 	}
-	// Both brokers may have been hit, and then nobody has what was retained.
-	got := s.conclude(ctx, fault{name: strings.Join(names, ", "), switches: 1 << 20, forgets: true}, began, at, counter, broken)
+	f := fault{name: strings.Join(names, ", "), switches: 1 << 20}
+	if len(names) > 1 {
+		f.forgets = severalForget
+	}
+	got := s.conclude(ctx, f, began, at, counter, broken)
 	return got, ctx.Err()
 }
 
@@ -150,7 +156,7 @@ func (s *stage) relieve(ctx context.Context) error {
 			continue
 		}
 		s.say("  %s waits to be started again: it is replaced", p.name)
-		if err := s.deletePod(ctx, p); err != nil {
+		if err := s.deletePods(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -159,10 +165,15 @@ func (s *stage) relieve(ctx context.Context) error {
 
 // chances goes on for a time and returns the one row.
 func (p *program) chances(ctx context.Context, s *stage) (row, error) {
-	r := row{fault: fault{name: fmt.Sprintf("random faults for %s, one to three at once", p.duration)}}
+	lasts := p.duration
+	if left := time.Until(p.up.Add(shortRandom)).Truncate(time.Second); p.limit == shortLimit && left < lasts {
+		lasts = max(0, left)
+		p.skipped = append(p.skipped, "random faults")
+	}
+	r := row{fault: fault{name: fmt.Sprintf("random faults for %s, one to three at once", lasts), forgets: severalForget}}
 	broken := false // the pair, after the run before
 	longest := time.Duration(0)
-	for end := time.Now().Add(p.duration); time.Until(end) > longest/2; {
+	for end := time.Now().Add(lasts); time.Until(end) > longest/2; {
 		began := time.Now()
 		f, err := s.chance(ctx)
 		if err != nil {

@@ -44,10 +44,9 @@ func (s *stage) run(ctx context.Context, f fault, n int) (figures, error) {
 	if !s.served(ctx, 10*time.Second) {
 		return figures{fault: "before the fault, clients aren't served"}, nil
 	}
-	if err := s.pin(ctx, now); err != nil {
+	if err := s.arrange(ctx, now); err != nil {
 		return figures{fault: err.Error()}, nil
 	}
-	sleep(ctx, baseline)
 	counter := s.count(ctx, now.active)
 	at := load.Now()
 	w, err := f.inflict(ctx, s, now, n)
@@ -64,6 +63,19 @@ func (s *stage) run(ctx context.Context, f fault, n int) (figures, error) {
 		return figures{}, fmt.Errorf("healing %q: %w", f.name, err)
 	}
 	return s.conclude(ctx, f, began, at, counter, broken), ctx.Err()
+}
+
+// arrange has all in place before a fault: what was retained has reached the
+// standby by its end.
+func (s *stage) arrange(ctx context.Context, now state) error {
+	if err := s.inscribe(ctx); err != nil {
+		return err
+	}
+	if err := s.pin(ctx, now); err != nil {
+		return err
+	}
+	sleep(ctx, baseline)
+	return nil
 }
 
 // begin returns the present time, as a run's begin. What was done until then goes
@@ -109,6 +121,7 @@ func (s *stage) conclude(ctx context.Context, f fault, began, at time.Duration, 
 		got.strays = s.log.strays(now.at().ip)
 	}
 	got.fault, got.switches, got.needless = broken, switches, max(0, switches-f.switches)
+	got.missing = max(0, f.least-switches)
 	s.ledger.note(events)
 	if snapErr != nil {
 		if got.fault == "" {
@@ -116,7 +129,7 @@ func (s *stage) conclude(ctx context.Context, f fault, began, at time.Duration, 
 		}
 		return got
 	}
-	s.judge(&got, all, at, f.forgets)
+	s.judge(&got, all, at, f.forgets != "")
 	return got
 }
 
@@ -127,9 +140,9 @@ func (s *stage) judge(got *figures, all map[string]map[string]string, at time.Du
 		got.retained = append(got.retained, fmt.Sprintf("retained: the brokers, with %d and %d topics, differ in %d, such as %s: %q, %q", len(one), len(other), len(diff), diff[0], one[diff[0]], other[diff[0]]))
 	}
 	for _, role := range roles {
-		wrong, stale := s.ledger.judge(all[role], at, forgets)
+		wrong, stale, gone := s.ledger.judge(all[role], at, forgets)
 		got.retained = append(got.retained, wrong...)
-		got.stale = max(got.stale, stale)
+		got.stale, got.gone = max(got.stale, stale), max(got.gone, gone)
 	}
 	s.ledger.settle(one)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,15 +25,17 @@ const clientPlace = "clients"
 type stage struct {
 	*cluster.Cluster
 	system
-	pairs   int
-	away    time.Duration // how long a cable is out, where it is long
-	random  *rand.Rand
-	say     cluster.Progress
-	deaf    bool // nodes may not have heard yet what the API server says
-	log     *journal
-	ledger  ledger
-	clients *player
-	writers map[string]*player // by node
+	workshop *workshop
+	pairs    int
+	away     time.Duration // how long a cable is out, where it is long
+	random   *rand.Rand
+	say      cluster.Progress
+	deaf     bool // nodes may not have heard yet what the API server says
+	log      *journal
+	ledger   ledger
+	round    int // of the retained messages that are written once a run
+	clients  *player
+	writers  map[string]*player // by node
 }
 
 // enter starts the clients, and a writer on every node, whose cable may be cut
@@ -46,7 +49,25 @@ func (s *stage) enter(ctx context.Context) error {
 	if err := s.clients.tell(load.Command{Do: load.DoClients, N: s.pairs, Login: s.login("")}); err != nil {
 		return err
 	}
-	return s.restartWriters(ctx, s.Nodes...)
+	if err := s.restartWriters(ctx, s.Nodes...); err != nil {
+		return err
+	}
+	return s.inscribe(ctx)
+}
+
+// inscribe writes the retained messages that nobody writes again before they are
+// looked at: those show what a switch has lost, where others were set since.
+func (s *stage) inscribe(ctx context.Context) error {
+	s.round++
+	began := load.Now()
+	if err := s.clients.tell(load.Command{Do: load.DoWrite, Name: "static", N: s.round, Login: s.login("")}); err != nil {
+		return err
+	}
+	e, ok := s.log.await(ctx, began, 5*time.Second, func(e load.Event) bool { return e.Kind == load.Written && e.N == s.round })
+	if !ok || e.Error != "" {
+		return fmt.Errorf("writing retained messages: %s", cmp.Or(e.Error, "there is no answer"))
+	}
+	return nil
 }
 
 // leave ends them.
@@ -235,8 +256,12 @@ func (s *stage) signal(at pod, program string, sig unix.Signal) error {
 	return nil
 }
 
-// deletePod deletes it as a person would, and doesn't wait.
-func (s *stage) deletePod(ctx context.Context, p pod) error {
-	_, err := s.Kubectl(ctx, "", "delete", "pod", p.name, "--namespace", namespace, "--wait=false")
+// deletePods deletes them as a person would, and doesn't wait.
+func (s *stage) deletePods(ctx context.Context, pods ...pod) error {
+	args := []string{"delete", "pod", "--namespace", namespace, "--wait=false"}
+	for _, p := range pods {
+		args = append(args, p.name)
+	}
+	_, err := s.Kubectl(ctx, "", args...)
 	return err
 }

@@ -64,6 +64,12 @@ func (r row) wrong() []string {
 	if n := r.sum(func(f figures) int { return f.needless }); n > r.spare {
 		all = append(all, fmt.Sprintf("%s: %d needless switches", r.name, n))
 	}
+	if n := r.sum(func(f figures) int { return f.missing }); n > 0 {
+		all = append(all, fmt.Sprintf("%s: %d switches that had to be weren't", r.name, n))
+	}
+	if n := r.sum(figures.lostHere); r.lossless && n > 0 {
+		all = append(all, fmt.Sprintf("%s: %d acknowledged messages lost while the subscriber was there", r.name, n))
+	}
 	return all
 }
 
@@ -95,15 +101,18 @@ func verdict(rows []row, slack float64) (wrong, missed []string) {
 
 // printRows writes the table.
 func printRows(w io.Writer, rows []row) {
-	fmt.Fprintln(w, "| fault | runs | outage, QoS 0, s | outage, QoS 1, s | to reach | acknowledged | lost (subscriber away) | twice | retained stale / wrong | two writers | left at the standby | switches (needless) |")
+	fmt.Fprintln(w, "| fault | runs | outage, QoS 0, s | outage, QoS 1, s | to reach | acknowledged | lost (subscriber away) | twice | retained stale / wrong (gone, as may be) | two writers | left at the standby | switches (needless, missing) |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range rows {
 		if len(r.runs) == 0 {
 			continue
 		}
 		target := "–"
-		if r.most > 0 {
+		switch {
+		case r.most > 0:
 			target = seconds(r.median) + " / " + seconds(r.most)
+		case r.lossless:
+			target = "0 lost but with the subscriber away"
 		}
 		count := func(of func(figures) int) string { return fmt.Sprint(r.sum(of)) }
 		cells := []string{
@@ -111,12 +120,17 @@ func printRows(w io.Writer, rows []row) {
 			count(func(f figures) int { return f.acked }),
 			count(func(f figures) int { return f.lost }) + " (" + count(func(f figures) int { return f.away }) + ")",
 			count(func(f figures) int { return f.twice }),
-			count(func(f figures) int { return f.stale }) + " / " + count(func(f figures) int { return len(f.retained) }),
+			count(func(f figures) int { return f.stale }) + " / " + count(func(f figures) int { return len(f.retained) }) + " (" + count(func(f figures) int { return f.gone }) + ")",
 			count(func(f figures) int { return len(f.both) }),
 			count(strayed),
-			count(func(f figures) int { return f.switches }) + " (" + count(func(f figures) int { return f.needless }) + ")",
+			count(func(f figures) int { return f.switches }) + " (" + count(func(f figures) int { return f.needless }) + ", " + count(func(f figures) int { return f.missing }) + ")",
 		}
 		fmt.Fprintln(w, "| "+strings.Join(cells, " | ")+" |")
+	}
+	for _, r := range rows {
+		if len(r.runs) > 0 && r.forgets != "" {
+			fmt.Fprintf(w, "\nRetained messages may be gone after %q: %s.\n", r.name, r.forgets)
+		}
 	}
 }
 

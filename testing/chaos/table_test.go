@@ -32,15 +32,20 @@ func TestVerdict(t *testing.T) {
 		row  row
 		want string
 	}{
-		"good":            {row{fault{name: "f", median: 4 * time.Second, most: 4 * time.Second}, []figures{slow}}, ""},
-		"slow":            {row{fault{name: "f", median: 2 * time.Second, most: 4 * time.Second}, []figures{slow}}, "median outage of 3.00 s, above 2.00 s"},
-		"two brokers":     {row{fault{name: "f"}, []figures{{both: []string{"two brokers: a"}}}}, "two brokers: a"},
-		"retained":        {row{fault{name: "f"}, []figures{{retained: []string{"retained: a"}}}}, "retained: a"},
-		"strays":          {row{fault{name: "f"}, []figures{{strays: []string{"a at b"}}}}, "served by the standby: a at b"},
-		"never again":     {row{fault{name: "f"}, []figures{{fault: "not ready"}}}, "not ready"},
-		"one too many":    {row{fault{name: "f"}, []figures{{needless: 1}}}, "1 needless"},
-		"one that may":    {row{fault{name: "f", spare: 1}, []figures{{needless: 1}, {}}}, ""},
-		"two that mayn't": {row{fault{name: "f", spare: 1}, []figures{{needless: 1}, {needless: 1}}}, "2 needless"},
+		"good":             {row{fault{name: "f", median: 4 * time.Second, most: 4 * time.Second}, []figures{slow}}, ""},
+		"slow":             {row{fault{name: "f", median: 2 * time.Second, most: 4 * time.Second}, []figures{slow}}, "median outage of 3.00 s, above 2.00 s"},
+		"two brokers":      {row{fault{name: "f"}, []figures{{both: []string{"two brokers: a"}}}}, "two brokers: a"},
+		"retained":         {row{fault{name: "f"}, []figures{{retained: []string{"retained: a"}}}}, "retained: a"},
+		"strays":           {row{fault{name: "f"}, []figures{{strays: []string{"a at b"}}}}, "served by the standby: a at b"},
+		"never again":      {row{fault{name: "f"}, []figures{{fault: "not ready"}}}, "not ready"},
+		"one too many":     {row{fault{name: "f"}, []figures{{needless: 1}}}, "1 needless"},
+		"one that may":     {row{fault{name: "f", spare: 1}, []figures{{needless: 1}, {}}}, ""},
+		"one too few":      {row{fault{name: "f", least: 1}, []figures{{switches: 1}, {missing: 1}}}, "1 switches that had to be weren't"},
+		"lost":             {row{fault{name: "f", lossless: true}, []figures{{lost: 3, away: 2}}}, "1 acknowledged messages lost"},
+		"lost, being away": {row{fault{name: "f", lossless: true}, []figures{{lost: 2, away: 2}}}, ""},
+		"lost, as may be":  {row{fault{name: "f"}, []figures{{lost: 3}}}, ""},
+		"gone, as may be":  {row{fault{name: "f", forgets: "power"}, []figures{{gone: 3}}}, ""},
+		"two that mayn't":  {row{fault{name: "f", spare: 1}, []figures{{needless: 1}, {needless: 1}}}, "2 needless"},
 	} {
 		p := program{say: func(string, ...any) {}, began: time.Now(), rows: []row{test.row}}
 		got, passed := p.verdict(nil)
@@ -53,6 +58,10 @@ func TestVerdict(t *testing.T) {
 	if got, passed := p.verdict(nil); !passed {
 		t.Errorf("short: %q", got)
 	}
+	p.rows[0].most = 900 * time.Millisecond
+	if got, passed := p.verdict(nil); passed || !strings.Contains(got, "longest outage of 3.00 s") {
+		t.Errorf("short, and slow: %q", got)
+	}
 	if got, passed := p.verdict(io.ErrUnexpectedEOF); passed || !strings.Contains(got, "EOF") {
 		t.Errorf("with an error: %q", got)
 	}
@@ -60,7 +69,8 @@ func TestVerdict(t *testing.T) {
 
 // Each row of a table has as many cells as its head.
 func TestTables(t *testing.T) {
-	ours := []row{{faults[0], []figures{{acked: 3, lost: 1, away: 1}, {}}}}
+	ours := []row{{faults[0], []figures{{acked: 3, lost: 1, away: 1, stale: 4, gone: 5, retained: []string{"a"}}, {switches: 2, needless: 1, missing: 1}}}}
+	ours[0].forgets = "power"
 	loop := []row{{faults[0], []figures{{outage: [2]time.Duration{loopCap, loopCap}}}}, {faults[1], []figures{{}}}}
 	var text strings.Builder
 	printRows(&text, ours)
@@ -80,7 +90,7 @@ func TestTables(t *testing.T) {
 			t.Errorf("%d cells, not %d: %s", n-1, cells-1, line)
 		}
 	}
-	for _, want := range []string{"> 120 / 0.00", "1 (1)"} {
+	for _, want := range []string{"> 120 / 0.00", "1 (1)", "| 2 (1, 1) |", "| 4 / 1 (5) |", "gone after \"broker killed (kill -9)\": power."} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("there is no %q in\n%s", want, &text)
 		}
@@ -109,11 +119,38 @@ func TestInsert(t *testing.T) {
 	}
 }
 
+// A whole table that takes longer than its profile may fails the verdict; a part of
+// it, or one of a length that was asked for, takes what it takes.
+func TestLimit(t *testing.T) {
+	for name, test := range map[string]struct {
+		args   []string
+		took   time.Duration
+		passes bool
+	}{
+		"full":             {nil, 99 * time.Minute, true},
+		"full, too long":   {nil, 101 * time.Minute, false},
+		"short":            {[]string{"--profile", "short"}, 4 * time.Minute, true},
+		"short, too long":  {[]string{"--profile", "short"}, 6 * time.Minute, false},
+		"as long as asked": {[]string{"--duration", "2h"}, 3 * time.Hour, true},
+		"a part":           {[]string{"--only", "kill"}, 2 * time.Hour, true},
+		"as often":         {[]string{"--runs", "100"}, 2 * time.Hour, true},
+	} {
+		o, err := parse(test.args, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := program{options: o, began: time.Now(), up: time.Now().Add(-test.took)}
+		if got, passed := p.verdict(nil); passed != test.passes || !passed && !strings.Contains(got, "it took "+test.took.String()) {
+			t.Errorf("%s: %v, %q", name, passed, got)
+		}
+	}
+}
+
 // The faults of the profile short are all there, and each that is to be
 // measured has ten runs in full.
 func TestFaults(t *testing.T) {
 	for _, f := range faults {
-		if f.full < 10 || f.short > f.full || f.inflict == nil || (f.median == 0) != (f.most == 0) {
+		if f.full < 10 || f.short > f.full || f.inflict == nil || (f.median == 0) != (f.most == 0) || f.least > f.switches {
 			t.Errorf("%+v", f)
 		}
 	}
