@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,24 +51,37 @@ func (c *Cluster) StartAPI(ctx context.Context) error {
 	return c.ready(ctx)
 }
 
-// Heard waits until what the API server says now is in the rules of every node.
+// heard is a Service that leads to heardAt: kube-proxy watches Services and
+// EndpointSlices each by itself, and may hear of either alone.
+const (
+	heard = `
+{apiVersion: v1, kind: Service, metadata: {name: heard, namespace: default}, spec: {ports: [{port: 1}]}}
+---
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice,
+  metadata: {name: heard, namespace: default, labels: {kubernetes.io/service-name: heard}},
+  addressType: IPv4, endpoints: [{addresses: [` + heardAt + `]}], ports: [{name: "", port: 1}]}
+`
+	heardAt = "192.0.2.1"
+)
+
+// Heard waits until what the API server says now is in the rules of every node and
+// every place for clients.
 // After one that was away, a node's kube-proxy asks it again up to half a minute
 // late, or later where it was away again and again, and until then leads clients as
 // before.
 func (c *Cluster) Heard(ctx context.Context) (err error) {
-	service := []string{"service", "heard", "--namespace", "default"}
-	address, err := c.Kubectl(ctx, "", append([]string{"create", service[0], "clusterip", "--tcp=1", "-o", "jsonpath={.spec.clusterIP}"}, service[1:]...)...)
+	defer func() {
+		_, gone := c.Kubectl(context.WithoutCancel(ctx), heard, "delete", "--ignore-not-found", "-f", "-")
+		err = errors.Join(err, gone)
+	}()
+	address, err := c.Kubectl(ctx, heard, "create", "-f", "-", "-o", "jsonpath={.spec.clusterIP}")
 	if err != nil {
 		return err
 	}
-	defer func() {
-		_, gone := c.Kubectl(context.WithoutCancel(ctx), "", append([]string{"delete"}, service...)...)
-		err = errors.Join(err, gone)
-	}()
-	for _, node := range c.Nodes {
+	for _, node := range slices.AppendSeq(slices.Clone(c.Nodes), maps.Keys(c.Clients)) {
 		err := c.pollFor(ctx, 4*waitLimit, node+" to hear of a new Service", func() (bool, error) {
 			rules, err := output(c.Command(ctx, node, "nft", "list", "table", "ip", "kube-proxy"))
-			return strings.Contains(rules, " "+address+" "), err
+			return strings.Contains(rules, " "+address+" ") && strings.Contains(rules, heardAt), err
 		})
 		if err != nil {
 			return err
