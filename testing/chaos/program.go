@@ -29,8 +29,12 @@ const (
 	shortRandom = shortLimit - 30*time.Second
 )
 
-// shortLasting is how long a fault goes on there that shows no end.
-const shortLasting = 10 * time.Second
+// shortLasting is how long a fault goes on there that shows no end, and longCut, in
+// either profile, how long a cable is out that is out for long.
+const (
+	shortLasting = 10 * time.Second
+	longCut      = 10 * time.Second
+)
 
 // shortSlack is by how much the profile short stretches targets: it has one or two
 // runs of each fault, on a machine that does other things, too.
@@ -104,10 +108,7 @@ func (p *program) stage(ctx context.Context, dir string) (*stage, *workshop, err
 		return nil, nil, err
 	}
 	p.up = time.Now()
-	s := &stage{Cluster: c, pairs: pairsOfClients, random: rand.New(rand.NewPCG(p.seed, p.seed)), say: p.say, away: 12 * time.Second}
-	if p.short() {
-		s.away = shortLasting
-	}
+	s := &stage{Cluster: c, pairs: pairsOfClients, random: rand.New(rand.NewPCG(p.seed, p.seed)), say: p.say, away: longCut}
 	if err := c.Client(ctx, clientPlace); err != nil {
 		return s, nil, err
 	}

@@ -17,6 +17,7 @@ const (
 	servedLimit = 2 * time.Minute
 	agreeLimit  = 10 * time.Second
 	baseline    = time.Second
+	after       = 500 * time.Millisecond
 )
 
 // run inflicts a fault once, and says what it came to. Errors are of the rig;
@@ -109,7 +110,7 @@ func (s *stage) conclude(ctx context.Context, f fault, began, at time.Duration, 
 	if err != nil {
 		broken = cmp.Or(broken, err.Error())
 	}
-	sleep(ctx, time.Second)
+	sleep(ctx, after)
 	all, snapErr := s.snapshots(ctx, agreeLimit)
 	switches := counter.stop()
 	events := s.log.since(began)
