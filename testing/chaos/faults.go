@@ -35,6 +35,8 @@ type fault struct {
 	// lasts is how long it goes on, where it shows no end; the profile short cuts
 	// that.
 	lasts time.Duration
+	// spread says that its runs come far apart, between those of others.
+	spread bool
 	// forgets is why what was retained may be lost, "" where it mayn't.
 	forgets string
 	// prepare arranges what it needs, where that isn't nil.
@@ -50,7 +52,7 @@ var faults = []fault{
 	{name: "its node cut off", full: 10, short: 2, median: 3 * time.Second, most: 5 * time.Second, switches: 1, least: 1, prepare: apart, inflict: cutOff},
 	{name: "the leading controller's node cut off", full: 10, short: 1, prepare: apart, inflict: cutOffLeader},
 	{name: "both at once, on one node", full: 10, short: 1, median: 5 * time.Second, most: 8 * time.Second, switches: 1, least: 1, prepare: together, inflict: cutOff},
-	{name: "API server down for 10 s", full: 10, short: 1, median: 500 * time.Millisecond, most: time.Second, inflict: withoutAPI},
+	{name: "API server down for 10 s", full: 10, short: 1, median: 500 * time.Millisecond, most: time.Second, spread: true, inflict: withoutAPI},
 	{name: "controllers can't reach the broker, clients can", full: 10, short: 1, switches: 1, least: 1, inflict: oneWay},
 	{name: "both brokers' pods deleted at once", full: 10, short: 1, switches: 2, least: 1, inflict: deleteBoth},
 	{name: "switched by hand", full: 10, short: 2, switches: 1, least: 1, lossless: true, inflict: switchByHand},
@@ -166,6 +168,9 @@ func (s *stage) lead(ctx context.Context, now state, wanted func(leader, broker 
 	return errors.New("moving the leader: it doesn't go where it is wanted")
 }
 
+// withoutAPI stops the API server. Whoever watches it comes back the later the more
+// often it was away within two minutes, by up to a minute, and the next fault waits
+// for them: so the runs are spread.
 func withoutAPI(ctx context.Context, s *stage, _ state, _ int) (wound, error) {
 	s.deaf = true
 	return wound{heal: s.StartAPI, lasts: 10 * time.Second}, s.StopAPI(ctx)

@@ -148,15 +148,8 @@ func (p *program) guarded(ctx context.Context, s *stage, w *workshop) error {
 		return err
 	}
 	defer s.leave()
-	for _, f := range faults {
-		if !p.wants(f.name) || p.count(f) == 0 {
-			continue
-		}
-		r, err := p.row(ctx, s, f)
-		p.rows = append(p.rows, r)
-		if err != nil {
-			return err
-		}
+	if err := p.rounds(ctx, s); err != nil {
+		return err
 	}
 	if !p.wants("random") || p.duration == 0 {
 		return nil
@@ -176,30 +169,6 @@ func (p *program) count(f fault) int {
 		return f.short
 	}
 	return f.full
-}
-
-// row has a fault's runs.
-func (p *program) row(ctx context.Context, s *stage, f fault) (row, error) {
-	if p.short() {
-		f.lasts = min(f.lasts, shortLasting)
-	}
-	if f.lasts > 0 {
-		f.name += fmt.Sprintf(" for %d s", int(f.lasts.Seconds()))
-	}
-	r := row{fault: f}
-	for i := range p.count(f) {
-		if p.short() && p.only == "" && time.Since(p.up) > shortFaults {
-			p.skipped = append(p.skipped, f.name)
-			break
-		}
-		p.say("%s, run %d", f.name, i+1)
-		got, err := s.run(ctx, f, i)
-		if err != nil {
-			return r, err
-		}
-		p.took(ctx, s, &r, got)
-	}
-	return r, nil
 }
 
 // longOutage is how long clients may be without a broker before a run's logs are
