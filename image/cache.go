@@ -28,8 +28,12 @@ import (
 // packs otherwise (TestCompressorIsPinned notices).
 const cacheFormat = 3
 
-// cacheKeep is how many packages layers stay in the cache.
-const cacheKeep = 12
+const (
+	// cacheKeep is how many packages layers stay in the cache, besides those of the
+	// last cacheUse: another build may read one of those.
+	cacheKeep = 12
+	cacheUse  = 10 * time.Minute
+)
 
 // cached describes a packages layer in the cache; it is only ever read
 // together with its own checksum.
@@ -118,6 +122,8 @@ func (c layerCache) read() (*layer, base, error) {
 	if n != meta.Size || sum(h) != meta.Digest {
 		return nil, base{}, fmt.Errorf("reading %q: checksum differs", c.blob())
 	}
+	now := time.Now()
+	_ = os.Chtimes(c.info(), now, now) // so that no other build removes it meanwhile
 	return &layer{digest: meta.Digest, diffID: meta.DiffID, size: meta.Size, mediaType: c.packing.mediaType(), open: c.open, file: c.blob()}, meta.Base, nil
 }
 
@@ -151,19 +157,22 @@ func (c layerCache) write(ctx context.Context, entries []packages.Entry, of base
 	return l, c.prune()
 }
 
-// prune removes all but the layers written last.
+// prune removes all but the layers used last.
 func (c layerCache) prune() error {
 	infos, err := filepath.Glob(filepath.Join(c.dir, "*.json"))
 	if err != nil || len(infos) <= cacheKeep {
 		return err
 	}
-	written := map[string]time.Time{}
+	used := map[string]time.Time{}
 	for _, p := range infos {
 		if st, err := os.Stat(p); err == nil {
-			written[p] = st.ModTime()
+			used[p] = st.ModTime()
 		}
 	}
-	for _, p := range oldest(written, len(infos)-cacheKeep) {
+	for _, p := range oldest(used, len(infos)-cacheKeep) {
+		if time.Since(used[p]) < cacheUse {
+			break
+		}
 		errs := []error{removeIfThere(p)}
 		for _, packing := range packings {
 			errs = append(errs, removeIfThere(strings.TrimSuffix(p, ".json")+packing.extension()))
@@ -209,10 +218,10 @@ func hexSum(b []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-// oldest returns the n paths that were written the longest ago.
-func oldest(written map[string]time.Time, n int) []string {
-	paths := slices.SortedFunc(maps.Keys(written), func(a, b string) int {
-		return cmp.Or(written[a].Compare(written[b]), cmp.Compare(a, b))
+// oldest returns the n paths that were used the longest ago.
+func oldest(used map[string]time.Time, n int) []string {
+	paths := slices.SortedFunc(maps.Keys(used), func(a, b string) int {
+		return cmp.Or(used[a].Compare(used[b]), cmp.Compare(a, b))
 	})
 	return paths[:min(n, len(paths))]
 }
