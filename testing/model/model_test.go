@@ -118,11 +118,22 @@ func TestOutageIsBounded(t *testing.T) {
 }
 
 // Each seeded bug is found, or the exploration is worth nothing.
+// deposed is the episode of a seed in which one leader takes over from another that
+// goes on, where packets get lost, and both have something to write.
+func deposed(seed uint64) Plan {
+	p := plan(seed)
+	p.Faults = []fault{lossy, pauseController, crash, lossy, pauseController, pausing}
+	return p
+}
+
 func TestSeededBugs(t *testing.T) {
 	for m := NoWait; m <= DropUnheard; m++ {
 		t.Run(m.String(), func(t *testing.T) {
 			episode := plan
-			if m >= StaleWord {
+			switch {
+			case m == EpochNotFirst:
+				episode = deposed
+			case m >= StaleWord:
 				episode = one
 			}
 			r := Shortest(found(t, 12_000_000, 3, m, episode))
