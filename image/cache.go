@@ -133,7 +133,7 @@ func (c layerCache) write(ctx context.Context, entries []packages.Entry, of base
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return nil, err
 	}
-	atomicfile.Sweep(c.dir, temporary) // what killed builds left
+	atomicfile.Sweep(c.dir, temporary, atomicfile.Abandoned) // what killed builds left
 	var l *layer
 	err := replace(c.blob(), publicMode, func(w io.Writer) (err error) {
 		l, err = c.packing.writeLayer(ctx, w, entries, created)

@@ -65,7 +65,7 @@ func keep(path string, file *io.SectionReader) error {
 // openCache makes the folder of packages and indexes in the cache, and removes
 // what a kill left in it.
 func openCache(dir string) error {
-	atomicfile.Sweep(dir, ".*")
+	atomicfile.Sweep(dir, ".*", atomicfile.Abandoned)
 	return os.MkdirAll(dir, 0o755)
 }
 

@@ -237,6 +237,9 @@ func (w *mirrorWriter) index(i index, l *Lock, folder string) (Index, error) {
 // lock.
 func (w *mirrorWriter) finish(copies Locks) error {
 	dir := filepath.Join(w.to, KeysFolder)
+	// The lock keeps others away: what is unfinished there, nobody will finish.
+	atomicfile.Sweep(dir, atomicfile.Temporary("*.rsa.pub"), 0)
+	atomicfile.Sweep(w.to, atomicfile.Temporary(mirrorName), 0)
 	if w.key != nil {
 		if err := atomicfile.Write(filepath.Join(dir, w.key.Name), w.key.Public(), 0o644); err != nil {
 			return err

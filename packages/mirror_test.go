@@ -269,9 +269,16 @@ func TestMirrorKeepsNoOldKey(t *testing.T) {
 	if got := names(); !slices.Equal(got, both) {
 		t.Errorf("before it is finished, it has the keys %q", got)
 	}
+	// What a kill has left unfinished goes as well.
+	cut := filepath.Join(dir, ".mosqbuild.mirror.yaml.267")
+	must(t, os.WriteFile(cut, nil, 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, "keys", "."+testKey().Name+".3267562260"), nil, 0o644))
 	mirror(t, lock, r.options, dir, nil)
 	if got := names(); !slices.Equal(got, []string{testKey().Name}) {
 		t.Errorf("in the end it has the keys %q", got)
+	}
+	if _, err := os.Stat(cut); !os.IsNotExist(err) {
+		t.Errorf("an unfinished lock of the mirror stays: %v", err)
 	}
 	if bad := wrong(t, dir, offline(dir)); bad != nil {
 		t.Errorf("found wrong: %q", bad)

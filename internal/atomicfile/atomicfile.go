@@ -31,7 +31,7 @@ func Stream(path string, mode fs.FileMode, fill func(*os.File) error) (err error
 		return fmt.Errorf("writing %q: %w", path, err)
 	}
 	dir := filepath.Dir(file)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(file)+".*")
+	f, err := os.CreateTemp(dir, Temporary(filepath.Base(file)))
 	if err != nil {
 		if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
 			err = inner.Err // the temporary file's name says nothing

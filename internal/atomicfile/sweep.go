@@ -6,16 +6,21 @@ import (
 	"time"
 )
 
-// abandoned is how old a temporary file is that nobody writes to any more.
-const abandoned = 24 * time.Hour
+// Abandoned is how old a temporary file is that nobody writes to any more, where
+// nothing else tells.
+const Abandoned = 24 * time.Hour
 
-// Sweep removes what killed processes left in dir long ago: files that match
-// pattern, as filepath.Match has it. What it can't remove stays.
-func Sweep(dir, pattern string) {
+// Temporary is the pattern of what Write and Stream call a file of that name, which
+// may be a pattern itself, until it is whole.
+func Temporary(name string) string { return "." + name + ".*" }
+
+// Sweep removes what killed processes left in dir: files that match pattern, as
+// filepath.Match has it, and are at least that old. What it can't remove stays.
+func Sweep(dir, pattern string, age time.Duration) {
 	entries, _ := os.ReadDir(dir) // where there is no folder, nothing was left
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < abandoned {
+		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < age {
 			continue
 		}
 		if ours, _ := filepath.Match(pattern, e.Name()); ours {
