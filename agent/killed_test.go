@@ -24,7 +24,7 @@ func TestGuardsDeathIsTheBrokersDeath(t *testing.T) {
 		return
 	}
 	c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestGuardsDeathIsTheBrokersDeath$")
-	c.Env = append(os.Environ(), asGuard+"=1")
+	c.Env = append(os.Environ(), asGuard+"=1", "TMPDIR="+t.TempDir()) // it is killed, and leaves its folders
 	out, err := c.StdoutPipe()
 	must(t, err)
 	must(t, c.Start())

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "script",
+		WorkdirRoot:         t.TempDir(), // of what it makes in TMPDIR, a folder stays
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds:                commands,
