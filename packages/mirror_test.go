@@ -287,6 +287,10 @@ func TestMirrorKeepsNoOldKey(t *testing.T) {
 	if bad := wrong(t, dir, offline(dir, foreignKey())); bad != nil {
 		t.Errorf("signed anew again, found wrong: %q", bad)
 	}
+	must(t, os.WriteFile(filepath.Join(dir, "keys", "."+foreignKey().Name+".4087607995"), nil, 0o644))
+	if bad := wrong(t, dir, offline(dir, foreignKey())); bad != nil {
+		t.Errorf("after a kill, found wrong: %q", bad)
+	}
 }
 
 // onlyIndexes is a network on which no package comes.
