@@ -2,7 +2,7 @@ package config
 
 import "strings"
 
-// Broker returns the name of a broker's Deployment, Services and files: Name
+// Broker returns the name of a broker's workload, Services and files: Name
 // for role "", and Name-role for a broker of a pair.
 func (c Config) Broker(role string) string {
 	if role == "" {
