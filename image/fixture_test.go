@@ -7,7 +7,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -25,26 +24,13 @@ import (
 	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/packages"
 	"github.com/mosqbuild/mosqbuild/packages/repo"
+	"github.com/mosqbuild/mosqbuild/packages/repo/repotest"
 )
 
 const testPassword = "correct horse battery staple"
 
 // signingKey is made once: small, since nothing here depends on its strength.
-var signingKey = sync.OnceValue(func() *repo.Key {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		panic(err)
-	}
-	key, err := repo.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
+var signingKey = sync.OnceValue(repotest.Key)
 
 // tlsKey stands for the broker's key in the defaults layer.
 var tlsKey = sync.OnceValue(func() []byte {

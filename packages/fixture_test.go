@@ -4,10 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,31 +19,16 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/packages"
 	"github.com/mosqbuild/mosqbuild/packages/repo"
+	"github.com/mosqbuild/mosqbuild/packages/repo/repotest"
 )
 
 var epoch = time.Unix(1760000000, 0)
 
 // Keys are made once and small: making one takes time.
 var (
-	testKey    = sync.OnceValue(newKey)
-	foreignKey = sync.OnceValue(newKey)
+	testKey    = sync.OnceValue(repotest.Key)
+	foreignKey = sync.OnceValue(repotest.Key)
 )
-
-func newKey() *repo.Key {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		panic(err)
-	}
-	key, err := repo.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
 
 func must(t testing.TB, err error) {
 	t.Helper()

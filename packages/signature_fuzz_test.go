@@ -3,39 +3,24 @@ package packages
 import (
 	"bufio"
 	"bytes"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/packages/repo"
+	"github.com/mosqbuild/mosqbuild/packages/repo/repotest"
 )
 
 // signedIndex returns the index of a repository, the part of it that is signed,
 // and what verifies it.
 func signedIndex(f *testing.F) (file, index []byte, ring keyring) {
 	f.Helper()
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		f.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		f.Fatal(err)
-	}
-	key, err := repo.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	if err != nil {
-		f.Fatal(err)
-	}
-	dir := f.TempDir()
+	key, dir := repotest.Key(), f.TempDir()
 	if err := repo.Write(f.Context(), dir, "x86_64", []repo.Package{{Name: "a", Version: "1", Depends: []string{"so:b=1"}}, {Name: "b", Version: "1.2_rc3-r4", License: "MIT", Provides: []string{"so:b=1"}}}, key, time.Unix(1, 0)); err != nil {
 		f.Fatal(err)
 	}
-	file, err = os.ReadFile(filepath.Join(dir, "x86_64", "APKINDEX.tar.gz"))
+	file, err := os.ReadFile(filepath.Join(dir, "x86_64", "APKINDEX.tar.gz"))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -43,7 +28,11 @@ func signedIndex(f *testing.F) (file, index []byte, ring keyring) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	index, ring = file[len(signature):], keyring{key.Name: &private.PublicKey}
+	public, err := parsePublicKey(key.Public())
+	if err != nil {
+		f.Fatal(err)
+	}
+	index, ring = file[len(signature):], keyring{key.Name: public}
 	if by, signed, err := ring.openIndex(file); err != nil || by.name != key.Name || !bytes.Equal(signed, index) {
 		f.Fatalf("the index as it was signed: %q, %v", by.name, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mosqbuild/mosqbuild/packages/repo/repotest"
 	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
@@ -14,7 +15,7 @@ import (
 // audit what it installed.
 func TestAlpineInstalls(t *testing.T) {
 	root := alpine(t)
-	key, dir := newKey(t), filepath.Join(root, "repository")
+	key, dir := repotest.Key(), filepath.Join(root, "repository")
 	write(t, dir, samples(), key)
 	if err := os.WriteFile(filepath.Join(root, "etc/apk/keys", key.Name), key.Public(), 0o644); err != nil {
 		t.Fatal(err)

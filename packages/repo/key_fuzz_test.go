@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/mosqbuild/mosqbuild/packages/repo"
+	"github.com/mosqbuild/mosqbuild/packages/repo/repotest"
 )
 
 // FuzzParseKey asserts that a key that reads has a public key that reads.
 func FuzzParseKey(f *testing.F) {
 	f.Add([]byte("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"))
-	f.Add(newKey(f).Public())
+	f.Add(repotest.Key().Public())
 	f.Add([]byte("no key"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		key, err := repo.ParseKey(data)

@@ -5,10 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
 	"io/fs"
@@ -23,27 +19,10 @@ import (
 	"chainguard.dev/apko/pkg/apk/apk"
 
 	"github.com/mosqbuild/mosqbuild/packages/repo"
+	"github.com/mosqbuild/mosqbuild/packages/repo/repotest"
 )
 
 var epoch = time.Unix(1760000000, 0)
-
-// newKey returns a key that is small, so as to be made fast.
-func newKey(t testing.TB) *repo.Key {
-	t.Helper()
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := repo.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
 
 func samples() []repo.Package {
 	return []repo.Package{{
@@ -88,7 +67,7 @@ func files(t *testing.T, dir string) map[string]string {
 }
 
 func TestWriteIsDeterministic(t *testing.T) {
-	key, a, b := newKey(t), t.TempDir(), t.TempDir()
+	key, a, b := repotest.Key(), t.TempDir(), t.TempDir()
 	write(t, a, samples(), key)
 	pkgs := samples()
 	slices.Reverse(pkgs)
@@ -108,7 +87,7 @@ func TestWriteIsDeterministic(t *testing.T) {
 // TestWriteReadsBack reads with apko, whose index parser and signature check
 // are not ours.
 func TestWriteReadsBack(t *testing.T) {
-	key, dir := newKey(t), t.TempDir()
+	key, dir := repotest.Key(), t.TempDir()
 	write(t, dir, samples(), key)
 	indexes, err := apk.GetRepositoryIndexes(t.Context(), []string{dir}, map[string][]byte{key.Name: key.Public()}, "x86_64")
 	if err != nil || len(indexes) != 1 {
@@ -138,7 +117,7 @@ func TestWriteReadsBack(t *testing.T) {
 }
 
 func TestWriteLaysOutEntries(t *testing.T) {
-	key, dir := newKey(t), t.TempDir()
+	key, dir := repotest.Key(), t.TempDir()
 	write(t, dir, samples()[:1], key)
 	f, err := os.Open(filepath.Join(dir, "x86_64", "hello-1.2.3-r4.apk"))
 	if err != nil {
@@ -177,7 +156,7 @@ func TestWriteLaysOutEntries(t *testing.T) {
 }
 
 func TestWriteRefuses(t *testing.T) {
-	key := newKey(t)
+	key := repotest.Key()
 	tests := map[string][]repo.Package{
 		"name":          {{Name: "../x", Version: "1"}},
 		"version":       {{Name: "x", Version: "one"}},
@@ -212,7 +191,7 @@ func TestWriteStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := t.TempDir()
-	if err := repo.Write(ctx, dir, "x86_64", samples(), newKey(t), epoch); !errors.Is(err, context.Canceled) {
+	if err := repo.Write(ctx, dir, "x86_64", samples(), repotest.Key(), epoch); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v, want context.Canceled", err)
 	}
 	if got := files(t, dir); len(got) != 0 {

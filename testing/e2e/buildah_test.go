@@ -20,6 +20,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/image/containerfile"
 	"github.com/mosqbuild/mosqbuild/packages/repo"
+	"github.com/mosqbuild/mosqbuild/packages/repo/repotest"
 	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
@@ -161,7 +162,7 @@ func TestBothEnginesMakeTheSameImage(t *testing.T) {
 func TestBuildahInstallsWhatIsLocked(t *testing.T) {
 	base := need.File(t, "ALPINE_MINIROOTFS", "an alpine-minirootfs-*.tar.gz, whose apk the Containerfile takes")
 	bin, dir, env := withBuildah(t)
-	local, first, key := localPackages(t), t.TempDir(), newKey(t)
+	local, first, key := localPackages(t), t.TempDir(), repotest.Key()
 	lists := func(more ...repo.Package) {
 		pkgs := append(more, repo.Package{Name: "other", Version: "1-r0"})
 		if err := repo.Write(t.Context(), first, "x86_64", pkgs, key, time.Unix(1760000000, 0)); err != nil {

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
@@ -22,6 +19,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/packages/repo"
+	"github.com/mosqbuild/mosqbuild/packages/repo/repotest"
 	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
@@ -60,7 +58,7 @@ const mirrored = 14
 // a kill falls into the middle of files.
 func newVictim(t *testing.T) *victim {
 	t.Helper()
-	key := newKey(t)
+	key := repotest.Key()
 	broker := repo.Package{Name: "mosquitto", Version: "2.0.21-r0"}
 	var pkgs []repo.Package
 	for i := range mirrored - 2 {
@@ -87,23 +85,6 @@ func newVictim(t *testing.T) *victim {
 		run(t, v.alpine, "tar", "xzf", tarball)
 	}
 	return v
-}
-
-func newKey(t *testing.T) *repo.Key {
-	t.Helper()
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := repo.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
 }
 
 // slow sends in pieces of 8 KiB with pauses between.
