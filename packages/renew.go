@@ -74,26 +74,26 @@ func sameSource(names []string, indexes []index) func(*apk.Package) bool {
 func (l *Lock) staying(indexes []index, free func(*apk.Package) bool) (map[string]Package, error) {
 	stay := map[string]Package{}
 	var older, d differences
+	now := l.stillNamed(indexes)
 	for _, was := range l.Repositories {
-		at := slices.IndexFunc(indexes, func(i index) bool { return was.sameAs(i.Index) })
-		if at < 0 {
-			continue // no longer asked for
+		if i, ok := now[was.Repository]; ok {
+			older.addOlder(was, i)
 		}
-		older.addOlder(was, indexes[at])
-		for _, p := range l.Packages {
-			if p.Repository != was.Repository {
-				continue
-			}
-			_, err := p.in(indexes[at])
-			stays := !free(&apk.Package{Name: p.Name, Origin: origin(p.Name, indexes[at])})
-			if back := (*wentBackError)(nil); errors.As(err, &back) {
-				older.add("%w", err)
-			} else if err != nil && stays {
-				d.add("%w", err)
-			}
-			if stays {
-				stay[p.Name] = p
-			}
+	}
+	for _, p := range l.Packages {
+		stays := !free(&apk.Package{Name: p.Name, Origin: origin(p.Name, indexes)})
+		if stays {
+			stay[p.Name] = p
+		}
+		i, ok := now[p.Repository]
+		if !ok {
+			continue // no longer asked for; what stays of it may be listed elsewhere
+		}
+		_, err := p.in(i)
+		if back := (*wentBackError)(nil); errors.As(err, &back) {
+			older.add("%w", err)
+		} else if err != nil && stays {
+			d.add("%w", err)
 		}
 	}
 	if len(older) > 0 {
@@ -116,20 +116,46 @@ func (l *Lock) settled(indexes []index) map[string]string {
 }
 
 // origin is the source package of a listed package, or "".
-func origin(name string, i index) string {
-	at := slices.IndexFunc(i.packages, func(p *apk.Package) bool { return p.Name == name })
-	if at < 0 {
-		return ""
+func origin(name string, indexes []index) string {
+	for _, i := range indexes {
+		at := slices.IndexFunc(i.packages, func(p *apk.Package) bool { return p.Name == name })
+		if at >= 0 {
+			return i.packages[at].Origin
+		}
 	}
-	return i.packages[at].Origin
+	return ""
 }
 
-// sameAs says whether two indexes are of one repository.
-func (i Index) sameAs(other Index) bool {
-	if i.URL() != "" || other.URL() != "" {
-		return i.URL() == other.URL()
+// stillNamed returns, by the locked name, today's index of each repository that is
+// still asked for. A folder may have moved: those that aren't where one was are
+// taken in their order, as a build takes all.
+func (l *Lock) stillNamed(indexes []index) map[string]index {
+	now := map[string]index{}
+	rest := slices.Clone(indexes)
+	for _, same := range []func(was, is Index) bool{
+		func(was, is Index) bool { return was.place() == is.place() },
+		func(was, is Index) bool { return was.called() == is.called() },
+	} {
+		for _, was := range l.Repositories {
+			at := slices.IndexFunc(rest, func(i index) bool { return same(was, i.Index) })
+			if _, found := now[was.Repository]; at >= 0 && !found {
+				now[was.Repository] = rest[at]
+				rest = slices.Delete(rest, at, at+1)
+			}
+		}
 	}
-	return filepath.Clean(i.Repository) == filepath.Clean(other.Repository)
+	return now
+}
+
+// place is the URL of the repository or the absolute path of its folder.
+func (i Index) place() string {
+	if u := i.URL(); u != "" {
+		return u
+	}
+	if path, err := filepath.Abs(i.Repository); err == nil {
+		return path
+	}
+	return filepath.Clean(i.Repository) // there is no working directory
 }
 
 // Pin fetches and verifies every package of the lock, and returns the lock with
