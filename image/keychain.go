@@ -159,9 +159,12 @@ func askHelper(ctx context.Context, helper, registry string) (*authn.AuthConfig,
 	var out, errOut bytes.Buffer
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(registry), &out, &errOut
 	if err := c.Run(); err != nil {
-		said := strings.TrimSpace(out.String() + errOut.String())
+		said := strings.TrimSpace(out.String() + errOut.String()) // helpers complain on stdout
 		if strings.Contains(said, "credentials not found") {
 			return nil, nil
+		}
+		if bytes.HasPrefix(bytes.TrimSpace(out.Bytes()), []byte("{")) { // the login itself
+			said = strings.TrimSpace(errOut.String())
 		}
 		return nil, fmt.Errorf("running docker-credential-%s: %w: %s", helper, err, said)
 	}

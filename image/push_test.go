@@ -349,8 +349,11 @@ func TestPushLogsIn(t *testing.T) {
 	right := base64.StdEncoding.EncodeToString([]byte("me:s:cret"))
 	wrong := base64.StdEncoding.EncodeToString([]byte("me:no"))
 	helper := "#!/bin/sh\nread r\n[ \"$r\" = " + host + " ] && echo '{\"Username\":\"me\",\"Secret\":\"s:cret\"}' && exit\necho credentials not found in native keychain; exit 1\n"
-	if err := os.WriteFile(filepath.Join(dir, "docker-credential-test"), []byte(helper), 0o700); err != nil {
-		t.Fatal(err)
+	late := "#!/bin/sh\necho '{\"Username\":\"me\",\"Secret\":\"s:cret\"}'\nexit 1\n"
+	for name, script := range map[string]string{"test": helper, "late": late} {
+		if err := os.WriteFile(filepath.Join(dir, "docker-credential-"+name), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	other := logins("other", `{"auths":{"quay.io":{"auth":%q}}}`, wrong)
@@ -370,6 +373,7 @@ func TestPushLogsIn(t *testing.T) {
 		"a store":              {[]string{logins("h", `{"auths":{%q:{}},"credsStore":"test"}`, host)}, true},
 		"a store without it":   {[]string{logins("i", `{"credHelpers":{"quay.io":"test"}}`)}, false},
 		"a helper not there":   {[]string{logins("j", `{"credHelpers":{%q:"none"}}`, host)}, false},
+		"a helper that fails":  {[]string{logins("n", `{"credHelpers":{%q:"late"}}`, host)}, false},
 		"a helper with a path": {[]string{logins("k", `{"credHelpers":{%q:"../x"}}`, host)}, false},
 		"an entry of no login": {[]string{logins("m", `{"auths":{%q:{"auth":"!"}}}`, host)}, false},
 		"a broken file":        {[]string{logins("l", `{`)}, false},

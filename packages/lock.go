@@ -111,5 +111,9 @@ func public(repository string) string {
 		u.User = nil
 		return u.String()
 	}
-	return repository
+	scheme, rest, ok := strings.Cut(repository, "://")
+	if !ok {
+		return repository
+	}
+	return scheme + "://" + rest[strings.LastIndex(rest, "@")+1:]
 }

@@ -67,7 +67,7 @@ func (i lockedIndex) check(v *faults, at string) {
 	v.check(i.URL != "" || i.Folder != "", at, "names neither url nor folder")
 	if i.URL != "" {
 		u, err := url.Parse(i.URL)
-		v.check(err == nil && isURL(i.URL) && u.User == nil && !strings.ContainsFunc(i.URL, unicode.IsSpace), at+".url", "%q is no http(s) URL without a login", i.URL)
+		v.check(err == nil && isURL(i.URL) && u.User == nil && !strings.ContainsFunc(i.URL, unicode.IsSpace), at+".url", "%q is no http(s) URL without a login", public(i.URL))
 	}
 	v.check(!hasControl(i.Folder), at+".folder", "%q has a control character", i.Folder)
 	v.check(sha256RE.MatchString(i.SHA256), at+".sha256", "%q is no SHA-256 in hex", i.SHA256)

@@ -30,11 +30,12 @@ type repository struct {
 
 func (o Options) repository(location string) (repository, error) {
 	if !isURL(location) && strings.Contains(location, "://") {
-		return repository{}, fault.With(fault.Usage,
-			fmt.Errorf("opening repository %q: neither http(s) nor a folder", location))
+		return repository{}, fault.With(fault.Usage, fault.Hint(fmt.Errorf("opening repository %q: neither http(s) nor a folder", public(location)),
+			"name it as https://HOST/PATH, in small letters, or a folder"))
 	}
-	if _, err := url.Parse(location); err != nil && isURL(location) {
-		return repository{}, fault.With(fault.Usage, fmt.Errorf("opening repository: %w", err))
+	if _, err := url.Parse(location); err != nil && isURL(location) { // which quotes the login
+		return repository{}, fault.With(fault.Usage, fault.Hint(fmt.Errorf("opening repository %q: it is no URL", public(location)),
+			"in a user name or password write %%25 for %%, %%23 for #, %%2F for /, %%3F for ? and %%40 for @"))
 	}
 	transport := o.Transport
 	if transport == nil {

@@ -56,6 +56,24 @@ func TestUnreachable(t *testing.T) {
 	wantFault(t, err, fault.Unreachable, `package "mosquitto"`, broker)
 }
 
+// A login that isn't written as a URL has it is in no message either.
+func TestNoLoginIsShown(t *testing.T) {
+	for _, location := range []string{
+		"https://user:hidden%et@example.org/main", "https://user:hidden#et@example.org/main",
+		"https://user:hidden/et@example.org/main", "HTTPS://user:hidden@example.org/main", "ftp://user:hidden@example.org/main",
+	} {
+		o := packages.Options{Repositories: []string{location}}
+		_, err := packages.Resolve(t.Context(), []string{"a"}, o)
+		wantFault(t, err, fault.Usage, "example.org/main")
+		_, locked := (&packages.Lock{Repositories: []packages.Index{{Repository: "https://example.org"}}}).Confirm(t.Context(), []string{"a"}, o)
+		for _, err := range []error{err, locked} {
+			if said := err.Error() + fault.HintOf(err); strings.Contains(said, "hidden") || strings.Contains(said, "user:") {
+				t.Errorf("of %s it says %s", location, said)
+			}
+		}
+	}
+}
+
 // A network that swallows packets, or a name that isn't there, would only cost
 // the same time again.
 func TestHopelessIsNotTriedAgain(t *testing.T) {
