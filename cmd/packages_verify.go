@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,7 @@ func newPackagesVerify(a *app) *cobra.Command {
 	var format string
 	c := &cobra.Command{
 		Use:   "verify DIR",
-		Short: "Check every file of a mirror",
+		Short: "Check every file that a mirror lists",
 		Long: `Check the mirror DIR as "packages mirror" made it: that each index is signed by a
 trusted key and lists the packages, that each package is there, the very file
 that was mirrored, and that the keys are those by which these are signed. It exits
@@ -48,14 +49,21 @@ func (a *app) packagesVerify(ctx context.Context, dir string, keys []string, for
 	if err != nil {
 		return err
 	}
-	wrong := 0
+	wrong, untrusted := 0, 0
 	for _, c := range checks {
 		if !c.OK {
 			wrong++
 		}
+		if c.Untrusted != nil {
+			untrusted++
+		}
 	}
 	if err := printFileChecks(a.Out, checks, format); err != nil || wrong == 0 {
 		return err
+	}
+	if wrong == untrusted {
+		return fault.With(fault.CheckFailed, fault.Hint(fmt.Errorf("%d of %d files are signed by a key that isn't trusted", wrong, len(checks)),
+			"if it is the key by which you had the mirror signed, or its packages, name it: --repository-key %s", shell.Quote(filepath.Join(dir, packages.KeysFolder, "NAME"))))
 	}
 	return fault.With(fault.CheckFailed, fault.Hint(fmt.Errorf("%d of %d files are not as they were mirrored", wrong, len(checks)),
 		"mirror it again, which mends what is wrong and keeps the rest, with --resign where it was made so: mosqbuild packages mirror --to %s", shell.Quote(dir)))

@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -38,9 +40,10 @@ type Mirrored struct {
 // A file gets its name once it is whole, verified and on the disk, and the
 // mirror's own lock is written last. So Mirror may end at any point, and goes on
 // from there when it is called again; files that are there are verified and
-// kept. Two at once on one folder take turns. What no lock lists stays, but for keys
-// by which nothing that was copied is signed. A symbolic link in to, where it would
-// write, is an error; to may be one itself.
+// kept. Other platforms that the mirror has of the same names stay in it, provided
+// that they verify (else fault.Refused). Two at once on one folder take turns. What
+// no lock lists stays, but for keys by which nothing listed is signed. A symbolic
+// link in to, where it would write, is an error; to may be one itself.
 func (ls Locks) Mirror(ctx context.Context, o Options, to string, key *repo.Key) (Mirrored, error) {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return Mirrored{}, fmt.Errorf("making mirror %q: %w", to, err)
@@ -58,7 +61,10 @@ func (ls Locks) Mirror(ctx context.Context, o Options, to string, key *repo.Key)
 	if err := w.folder(KeysFolder); err != nil {
 		return Mirrored{}, err
 	}
-	var copies Locks
+	copies, err := w.others(ctx, ls, o)
+	if err != nil {
+		return w.done, err
+	}
 	for _, l := range ls {
 		o.Arch = l.Arch
 		copied, err := w.platform(ctx, l, o)
@@ -68,6 +74,38 @@ func (ls Locks) Mirror(ctx context.Context, o Options, to string, key *repo.Key)
 		copies = copies.With(copied)
 	}
 	return w.done, w.finish(copies)
+}
+
+// others are the platforms that the mirror has besides ls. Their keys stay with them.
+func (w *mirrorWriter) others(ctx context.Context, ls Locks, o Options) (Locks, error) {
+	m, err := readMirror(w.to)
+	if m == nil || err != nil {
+		return nil, nil // what is damaged is made anew
+	}
+	ring := maps.Clone(w.ring)
+	if w.key != nil {
+		if ring[w.key.Name], err = parsePublicKey(w.key.Public()); err != nil {
+			return nil, err
+		}
+	}
+	var others Locks
+	for _, l := range m.locks {
+		if ls.Find(l.Arch) != nil || len(ls) == 0 || !slices.Equal(l.World, ls[0].World) {
+			continue
+		}
+		checks, err := m.check(ctx, l, o, ring, w.keys)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range checks {
+			if !c.OK {
+				return nil, fault.With(fault.Refused, fault.Hint(fmt.Errorf("keeping platform %q of mirror %q: %q: %s", platformPrefix+l.Arch, w.to, c.File, c.Detail),
+					"mirror that platform as well, or name a new folder; where it was signed anew by another key, name that: --repository-key FILE"))
+			}
+		}
+		others = append(others, l)
+	}
+	return others, nil
 }
 
 // lockFolder waits until nobody else writes to the mirror.

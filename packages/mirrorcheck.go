@@ -19,9 +19,11 @@ type FileCheck struct {
 	File   string `json:"file"` // relative to the mirror
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail,omitempty"` // what is wrong
+	// Untrusted names the keys that it is signed by, where that is what is wrong.
+	Untrusted []string `json:"untrusted,omitempty"`
 }
 
-// CheckMirror reads every file of a mirror and verifies it as a build would,
+// CheckMirror reads every file that a mirror lists and verifies it as a build would,
 // and against the SHA-256 that the mirror's lock has of it. Only the keys of o
 // count, which has nothing else to say; those in the mirror must be the ones that
 // its files are signed by. A folder that is no mirror, one that was never
@@ -46,31 +48,46 @@ func CheckMirror(ctx context.Context, dir string, o Options) ([]FileCheck, error
 	var checks []FileCheck
 	signed := keyring{} // by which keys
 	for _, l := range m.locks {
-		for _, r := range l.Repositories {
-			path := filepath.Join(r.Repository, apkArch(l.Arch), indexFile)
-			by, err := checkIndex(ctx, l, r, o, ring)
-			checks = append(checks, m.outcome(path, err))
-			signed.add(by)
-		}
-		found, by := make([]FileCheck, len(l.Packages)), make([]signer, len(l.Packages))
-		err := l.each(ctx, func(_ context.Context, i int) error {
-			p := l.Packages[i]
-			path := filepath.Join(p.Repository, l.fileOf(p))
-			var err error
-			by[i], err = p.check(path, apkArch(l.Arch), ring)
-			found[i] = m.outcome(path, err)
-			return nil
-		})
+		found, err := m.check(ctx, l, o, ring, signed)
 		if err != nil {
 			return nil, err
 		}
 		checks = append(checks, found...)
-		for _, b := range by {
-			signed.add(b)
+	}
+	for _, c := range checks {
+		for _, name := range c.Untrusted {
+			if signed[name] == nil {
+				signed[name] = nil // it is needed all the same
+			}
 		}
 	}
 	keys, err := m.checkKeys(signed, ring)
 	return append(checks, keys...), err
+}
+
+// check reads what the mirror has of one platform, and adds the keys by which that
+// is signed to signed.
+func (m *mirror) check(ctx context.Context, l *Lock, o Options, ring, signed keyring) ([]FileCheck, error) {
+	var checks []FileCheck
+	for _, r := range l.Repositories {
+		path := filepath.Join(r.Repository, apkArch(l.Arch), indexFile)
+		by, err := checkIndex(ctx, l, r, o, ring)
+		checks = append(checks, m.outcome(path, err))
+		signed.add(by)
+	}
+	found, by := make([]FileCheck, len(l.Packages)), make([]signer, len(l.Packages))
+	err := l.each(ctx, func(_ context.Context, i int) error {
+		p := l.Packages[i]
+		path := filepath.Join(p.Repository, l.fileOf(p))
+		var err error
+		by[i], err = p.check(path, apkArch(l.Arch), ring)
+		found[i] = m.outcome(path, err)
+		return nil
+	})
+	for _, b := range by {
+		signed.add(b)
+	}
+	return append(checks, found...), err
 }
 
 func (m *mirror) outcome(path string, err error) FileCheck {
@@ -78,10 +95,14 @@ func (m *mirror) outcome(path string, err error) FileCheck {
 	if relErr != nil {
 		rel = path
 	}
-	if err != nil {
-		return FileCheck{File: rel, Detail: err.Error()}
+	if err == nil {
+		return FileCheck{File: rel, OK: true}
 	}
-	return FileCheck{File: rel, OK: true}
+	c := FileCheck{File: rel, Detail: err.Error()}
+	if unknown := (*unknownKeyError)(nil); errors.As(err, &unknown) {
+		c.Untrusted = unknown.names
+	}
+	return c
 }
 
 // checkIndex verifies an index, and that it lists what the lock has of it.
@@ -139,7 +160,14 @@ func (m *mirror) checkKeys(signed, ring keyring) ([]FileCheck, error) {
 	var checks []FileCheck
 	for _, name := range sortedSet(names) {
 		path := filepath.Join(dir, name)
-		checks = append(checks, m.outcome(path, checkKey(path, cmp.Or(signed[name], ring[name]))))
+		want := cmp.Or(signed[name], ring[name])
+		if _, used := signed[name]; used && want == nil {
+			c := m.outcome(path, errors.New("files here are signed by it, and it is not among the trusted keys"))
+			c.Untrusted = []string{name}
+			checks = append(checks, c)
+			continue
+		}
+		checks = append(checks, m.outcome(path, checkKey(path, want)))
 	}
 	return checks, nil
 }
