@@ -100,6 +100,9 @@ func (a *app) verifiedNotes(v image.Verified) {
 		signed += " as " + shown(v.Identity)
 	}
 	a.progress("%s", signed)
+	if v.Elsewhere {
+		a.note("it is signed under another name than the one asked for: the same image, but is it the one that is meant?")
+	}
 	for _, s := range v.SBOMs {
 		of := s.Digest
 		if s.Platform != "" {

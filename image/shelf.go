@@ -64,7 +64,7 @@ func (s shelf) tag(suffix string) name.Tag {
 func (s shelf) tagged(suffix string) (v1.Image, error) {
 	img, err := remote.Image(s.tag(suffix), s.opts...)
 	if notFound(err) {
-		return mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), nil
+		return noLayers(), nil
 	}
 	return img, err
 }
@@ -85,7 +85,7 @@ func (s shelf) list(suffix string, of types.MediaType, limit int64) ([]attached,
 		return nil, err
 	}
 	if len(m.Layers) > maxAttached {
-		return nil, tooMuch("the tag %q has %d layers, more than %d", s.tag(suffix).TagStr(), len(m.Layers), maxAttached)
+		return nil, s.full(suffix, len(m.Layers))
 	}
 	var list []attached
 	for _, d := range m.Layers {
@@ -175,11 +175,30 @@ func layerData(img v1.Image, d v1.Descriptor, limit int64) (data []byte, err err
 	return io.ReadAll(r)
 }
 
-// add puts one more layer under the tag with that suffix.
-func (s shelf) add(suffix string, a attached, of types.MediaType, notes map[string]string) error {
+// full is a tag with more under it than is read.
+func (s shelf) full(suffix string, layers int) error {
+	return fault.Hint(tooMuch("the tag %q has %d layers, and no more than %d are read", s.tag(suffix).TagStr(), layers, maxAttached),
+		"have who may remove tags there remove that one, and sign again: mosqbuild image push --sign KEY")
+}
+
+// add puts one more layer under the tag with that suffix, in place of the first of
+// the signatures in spare where there is no more room.
+func (s shelf) add(suffix string, a attached, of types.MediaType, notes map[string]string, spare []string) error {
 	img, err := s.tagged(suffix)
 	if err != nil {
 		return err
+	}
+	m, err := img.Manifest()
+	if err != nil {
+		return err
+	}
+	if n := len(m.Layers); n >= maxAttached {
+		if len(spare) == 0 {
+			return s.full(suffix, n)
+		}
+		if img, err = withoutSignature(img, spare[0]); err != nil {
+			return err
+		}
 	}
 	notes[payloadSignature] = a.signature
 	img, err = mutate.Append(img, mutate.Addendum{Layer: static.NewLayer(a.data, of), Annotations: notes, MediaType: of})
@@ -187,6 +206,31 @@ func (s shelf) add(suffix string, a attached, of types.MediaType, notes map[stri
 		return err
 	}
 	return remote.Write(s.tag(suffix), img, s.opts...)
+}
+
+// withoutSignature is the image without the layers with that signature.
+func withoutSignature(img v1.Image, signature string) (v1.Image, error) {
+	m, err := img.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	var keep []mutate.Addendum
+	for _, d := range m.Layers {
+		if d.Annotations[payloadSignature] == signature {
+			continue
+		}
+		l, err := img.LayerByDigest(d.Digest)
+		if err != nil {
+			return nil, err
+		}
+		keep = append(keep, mutate.Addendum{Layer: l, Annotations: d.Annotations, MediaType: d.MediaType})
+	}
+	return mutate.Append(noLayers(), keep...)
+}
+
+// noLayers is what a tag for signatures begins with.
+func noLayers() v1.Image {
+	return mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 }
 
 // refer puts a bundle beside the image, as an artifact that refers to it.

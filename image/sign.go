@@ -57,7 +57,15 @@ func (s *Signer) signPayload(shelf shelf, identity string) error {
 	if has(list, signed.data, s.public.payload) {
 		return nil
 	}
-	return shelf.add(signatureSuffix, signed, payloadType, map[string]string{})
+	// The same image under a new tag is signed under that name as well, the oldest
+	// names giving way at last: Verify accepts it by any of them.
+	var older []string
+	for _, a := range list {
+		if c, err := s.public.payload(a); err == nil && c.about(shelf.image.DigestStr()) {
+			older = append(older, a.signature)
+		}
+	}
+	return shelf.add(signatureSuffix, signed, payloadType, map[string]string{}, older)
 }
 
 // attest says something about what, in a bundle and, unless it is that it is
@@ -91,5 +99,5 @@ func (s *Signer) attest(shelf shelf, what partial.Describable, predicate string,
 	if err != nil || has(list, said.raw, s.public.envelope) {
 		return err
 	}
-	return shelf.add(attestationSuffix, envelope, envelopeType, map[string]string{predicateNote: predicate})
+	return shelf.add(attestationSuffix, envelope, envelopeType, map[string]string{predicateNote: predicate}, nil)
 }

@@ -121,13 +121,48 @@ func TestSignAgain(t *testing.T) {
 		}
 	}
 	for _, key := range keys {
-		if v, err := image.Verify(t.Context(), pushTo(host).Reference, key, readOnce); err != nil || len(v.SBOMs) != 1 {
-			t.Errorf("%+v, %v", v, err)
+		for _, tag := range []string{"1", "2"} {
+			as := host + "/test/mosquitto:" + tag
+			if v, err := image.Verify(t.Context(), as, key, readOnce); err != nil || len(v.SBOMs) != 1 || v.Identity != as || v.Elsewhere {
+				t.Errorf("of %s: %+v, %v", tag, v, err)
+			}
 		}
+	}
+	if v, err := image.Verify(t.Context(), host+"/test/mosquitto@"+digest(t, img), keys[0], readOnce); err != nil || v.Elsewhere {
+		t.Errorf("by its digest: %+v, %v", v, err)
 	}
 	m, err := signatures(t, host, digest(t, img)).Manifest()
 	if err != nil || len(m.Layers) != 4 {
 		t.Errorf("%d signatures, %v, want 4", len(m.Layers), err)
+	}
+}
+
+// An image that is always the same gets ever more names, and is signed under the
+// newest hundred of them, beside what others have signed.
+func TestSignUnderManyNames(t *testing.T) {
+	img := testImage(t)
+	host := serve(t, newFakeRegistry())
+	push := func(signer *image.Signer, tag string) {
+		t.Helper()
+		o := pushTo(host)
+		o.Reference, o.Signer = host+"/test/mosquitto:"+tag, signer
+		if _, err := image.Push(t.Context(), img, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, otherKey := keyPair(t)
+	push(other, "first")
+	signer, key := keyPair(t)
+	for i := range 101 {
+		push(signer, fmt.Sprint(i))
+	}
+	for tag, elsewhere := range map[string]bool{"0": true, "1": true, "2": false, "100": false} {
+		if v, err := image.Verify(t.Context(), host+"/test/mosquitto:"+tag, key, readOnce); err != nil || v.Elsewhere != elsewhere {
+			t.Errorf("of the tag %s: %+v, %v", tag, v, err)
+		}
+	}
+	if v, err := image.Verify(t.Context(), host+"/test/mosquitto:first", otherKey, readOnce); err != nil || v.Elsewhere {
+		t.Errorf("by the other key: %+v, %v", v, err)
 	}
 }
 

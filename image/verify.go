@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -32,8 +33,11 @@ type Verified struct {
 	Reference string `json:"reference"`
 	Digest    string `json:"digest"`
 	// Identity is the name that the signer gave the image, and that the signature
-	// covers; "" where the signature is a bundle, which has none.
+	// covers: the one that was asked for, if any signature is under that name; ""
+	// where the signature is a bundle, which has none.
 	Identity string `json:"identity,omitempty"`
+	// Elsewhere says that Identity is another name than the one asked for.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 	// SBOMs are the lists of contents that the key attests: of the image, or of
 	// an index and the images in it, those that have one.
 	SBOMs []AttestedSBOM `json:"sboms"`
@@ -83,9 +87,12 @@ func verifyAt(ctx context.Context, from string, key *PublicKey, o ReadOptions) (
 	repository := repositoryName(ref.Context().Tag(""))
 	v := Verified{Reference: repository + "@" + d.Digest.String(), Digest: d.Digest.String(), SBOMs: []AttestedSBOM{}, Unlisted: []string{}}
 	image := ref.Context().Digest(v.Digest)
-	signed, err := key.signatureOf(newShelf(image, opts))
+	names := []string{repository + ":" + ref.Identifier(), repository}
+	signed, err := key.signatureOf(newShelf(image, opts), names)
 	if err == nil {
 		v.Identity = signed.identity
+		_, byDigest := ref.(name.Digest)
+		v.Elsewhere = v.Identity != "" && !slices.Contains(names, v.Identity) && !(byDigest && strings.HasPrefix(v.Identity, repository+":"))
 		err = key.sboms(&v, image, d, opts)
 	}
 	switch {
@@ -99,15 +106,21 @@ func verifyAt(ctx context.Context, from string, key *PublicKey, o ReadOptions) (
 	return v, explain(ctx, err, pullHint(err, ref.Context()))
 }
 
-// signatureOf returns the key's signature of the image.
-func (k *PublicKey) signatureOf(s shelf) (claim, error) {
+// signatureOf returns the key's signature of the image, the one under the first of
+// names that there is, else any.
+func (k *PublicKey) signatureOf(s shelf, names []string) (claim, error) {
 	payloads, err := s.list(signatureSuffix, payloadType, maxPayload)
 	if err != nil {
 		return claim{}, err
 	}
 	signed, why := find(payloads, s.image, "", k.payload)
+	for _, name := range names {
+		if at := slices.IndexFunc(signed, func(c claim) bool { return c.identity == name }); at >= 0 {
+			return signed[at], nil
+		}
+	}
 	if why == nil {
-		return signed, nil
+		return signed[0], nil
 	}
 	bundles, err := s.bundles()
 	if err != nil {
@@ -115,14 +128,15 @@ func (k *PublicKey) signatureOf(s shelf) (claim, error) {
 	}
 	signed, more := find(bundles, s.image, predicateSignature, k.envelope)
 	if more == nil {
-		return signed, nil
+		return signed[0], nil
 	}
 	return claim{}, worst(why, more)
 }
 
-// find returns the first in the list that says something about the image, with
-// that type of predicate, or what is wrong with them all.
-func find(list []attached, image name.Digest, predicate string, read func(attached) (claim, error)) (claim, error) {
+// find returns those in the list that say something about the image, with that
+// type of predicate, or what is wrong with them all.
+func find(list []attached, image name.Digest, predicate string, read func(attached) (claim, error)) ([]claim, error) {
+	var found []claim
 	why := ErrUnsigned
 	for _, a := range list {
 		c, err := read(a)
@@ -133,10 +147,13 @@ func find(list []attached, image name.Digest, predicate string, read func(attach
 		case !c.about(image.DigestStr()):
 			why = worst(why, fmt.Errorf("%w: %q", ErrOtherDigest, c.digests))
 		default:
-			return c, nil
+			found = append(found, c)
 		}
 	}
-	return claim{}, why
+	if found != nil {
+		why = nil
+	}
+	return found, why
 }
 
 // worst returns the one of two errors that says more.
@@ -195,6 +212,15 @@ type spdxDocument struct {
 	Packages []json.RawMessage `json:"packages"`
 }
 
+// document returns the list of contents that is claimed, an empty one where that
+// isn't one.
+func (c claim) document() (doc spdxDocument) {
+	if json.Unmarshal(c.content, &doc) != nil {
+		return spdxDocument{}
+	}
+	return doc
+}
+
 // attested returns the list of contents that the key attests, or ErrNoSBOM. What
 // calls itself one and is no SPDX document in JSON is passed over.
 func (k *PublicKey) attested(s shelf) (AttestedSBOM, error) {
@@ -202,22 +228,23 @@ func (k *PublicKey) attested(s shelf) (AttestedSBOM, error) {
 	if err != nil {
 		return AttestedSBOM{}, err
 	}
-	var doc spdxDocument
 	read := func(a attached) (claim, error) {
 		c, err := k.envelope(a)
-		if doc = (spdxDocument{}); json.Unmarshal(c.content, &doc) != nil || doc.Version == "" {
+		if c.document().Version == "" {
 			c.predicate = "" // as of "cosign attest --type spdx", which makes one string of all
 		}
 		return c, err
 	}
-	if _, why := find(attestations, s.image, predicateSPDX, read); why != nil {
+	found, why := find(attestations, s.image, predicateSPDX, read)
+	if why != nil {
 		bundles, err := s.bundles()
 		if err != nil {
 			return AttestedSBOM{}, err
 		}
-		if _, why = find(bundles, s.image, predicateSPDX, read); why != nil {
+		if found, why = find(bundles, s.image, predicateSPDX, read); why != nil {
 			return AttestedSBOM{}, ErrNoSBOM
 		}
 	}
+	doc := found[0].document()
 	return AttestedSBOM{Digest: s.image.DigestStr(), Name: doc.Name, Packages: len(doc.Packages)}, nil
 }

@@ -240,6 +240,27 @@ func TestLayersAreNeverHeldInMemory(t *testing.T) {
 	}
 }
 
+// A few bytes mustn't make us remember millions of folders.
+func TestDeepPathIsRefused(t *testing.T) {
+	img, err := mutate.AppendLayers(empty.Image, static.NewLayer(tarOf(t, []entry{file(strings.Repeat("a/", 1<<18)+"b", "")}), types.OCIUncompressedLayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inspect.Describe(t.Context(), img); err == nil || !strings.Contains(err.Error(), "has 524290 bytes, more than 4095") || len(err.Error()) > 1000 {
+		t.Errorf("error = %v", err)
+	}
+	var many []entry
+	for i := range 600 {
+		many = append(many, file(fmt.Sprintf("%d/%sb", i, strings.Repeat("a/", 2000)), ""))
+	}
+	if img, err = mutate.AppendLayers(empty.Image, static.NewLayer(tarOf(t, many), types.OCIUncompressedLayer)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inspect.Describe(t.Context(), img); err == nil || !strings.Contains(err.Error(), "more than 1048576 files") {
+		t.Errorf("error = %v", err)
+	}
+}
+
 func FuzzDescribe(f *testing.F) {
 	for _, entries := range [][]entry{
 		{file("a", "a"), folder("b/"), file("b/.wh.c", "")}, {file("/../../etc/passwd", "x"), file("..", "x"), file(".wh.", "")},

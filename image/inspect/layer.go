@@ -66,12 +66,12 @@ func (r *Layer) readTar(in io.Reader, n int, t *tree) error {
 		if err != nil {
 			return err
 		}
-		if t.entries++; t.entries > maxEntries {
+		if t.nodes > maxEntries {
 			return fmt.Errorf("the image has more than %d files", maxEntries)
 		}
 		r.Entries++
 		if err := t.apply(n, h, tr); err != nil {
-			return fmt.Errorf("reading %q: %w", h.Name, err)
+			return fmt.Errorf("reading %.100q: %w", h.Name, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"archive/tar"
+	"fmt"
 	"io"
 	"maps"
 	"path"
@@ -46,6 +47,9 @@ const (
 	opaque   = ".wh..wh..opq"
 )
 
+// maxPath is Linux's PATH_MAX, without its end.
+const maxPath = 4095
+
 // databases are where apk keeps what is installed; since a version that merges
 // /usr, below it.
 var databases = []string{"/lib/apk/db/installed", "/usr/lib/apk/db/installed"}
@@ -53,7 +57,7 @@ var databases = []string{"/lib/apk/db/installed", "/usr/lib/apk/db/installed"}
 // tree is the layers read so far, one over the other.
 type tree struct {
 	root      *node
-	entries   int
+	nodes     int                  // made so far
 	installed map[string][]Package // by database
 }
 
@@ -68,6 +72,9 @@ func newTree() *tree { return &tree{root: &node{}, installed: map[string][]Packa
 // apply puts an entry of layer number n over what is there.
 func (t *tree) apply(n int, h *tar.Header, content io.Reader) error {
 	name := path.Clean("/" + h.Name)
+	if len(name) > maxPath {
+		return fmt.Errorf("the path %.40q… has %d bytes, more than %d", name, len(name), maxPath)
+	}
 	if dir, base := path.Split(name); base == opaque {
 		if parent := t.find(dir); parent != nil {
 			parent.removeBelow(n)
@@ -86,6 +93,9 @@ func (t *tree) apply(n int, h *tar.Header, content io.Reader) error {
 	f.Path, f.Layer = name, n
 	at := t.root
 	for _, element := range strings.Split(name[1:], "/") {
+		if at.children[element] == nil {
+			t.nodes++
+		}
 		at = at.child(element)
 	}
 	if at.Type == typeFolder && f.Type != typeFolder {
