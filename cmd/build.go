@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -261,9 +262,15 @@ func (a *app) sources(cfg config.Config, o buildOptions) (packages.Options, erro
 	for _, k := range keys {
 		pem, err := os.ReadFile(k)
 		if err != nil {
-			return from, fault.With(fault.Usage, fmt.Errorf("reading the repository key: %w", err))
+			return from, fault.With(fault.Usage, fault.Hint(fmt.Errorf("reading the repository key: %w", err),
+				"take along the files of image.keys and of --repository-key; a mirror has copies in DIR/keys"))
 		}
-		from.Keys[filepath.Base(k)] = pem
+		name := filepath.Base(k)
+		if other, ok := from.Keys[name]; ok && !bytes.Equal(other, pem) {
+			return from, fault.With(fault.Usage, fault.Hint(fmt.Errorf("reading the repository key %q: another one has that name too", k),
+				"signatures name a key by its file's name: give one of them another, as whoever signs has it, or leave it out"))
+		}
+		from.Keys[name] = pem
 	}
 	return from, nil
 }

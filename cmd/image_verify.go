@@ -57,7 +57,7 @@ func (a *app) imageVerify(ctx context.Context, o verifyOptions, ref string) erro
 	}
 	data, err := os.ReadFile(o.key)
 	if err != nil {
-		return fault.With(fault.Usage, fmt.Errorf("reading --key: %w", err))
+		return fault.With(fault.Usage, fault.Hint(fmt.Errorf("reading --key: %w", err), "name the signer's public key, such as cosign.pub"))
 	}
 	key, err := image.LoadPublicKey(data)
 	if err != nil {

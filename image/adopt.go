@@ -21,9 +21,12 @@ import (
 // byte, and a layer of nothing but files of native's defaults is marked as the
 // defaults layer, so that Push leaves it out. History keeps the entries that
 // made a layer. secrets are what no other layer, nor the config with its
-// environment and history, may hold: the error for one that does names the
-// place, not the secret, and carries fault.CheckFailed.
+// environment and history, may hold, nor one of cosign's private keys: the error for
+// one that does names the place, not the secret, and carries fault.CheckFailed.
 func Adopt(ctx context.Context, img, native Image, secrets [][]byte) (Image, error) {
+	for _, kind := range signingKeys {
+		secrets = append(slices.Clip(secrets), []byte("-----BEGIN "+kind))
+	}
 	cf, m, parts, err := partsOf(img)
 	if err != nil {
 		return nil, err
@@ -63,6 +66,9 @@ func Adopt(ctx context.Context, img, native Image, secrets [][]byte) (Image, err
 	return assemble(cf, m.Annotations, parts)
 }
 
+// signingKeys are cosign's types of PEM blocks, of today and of before version 2.
+var signingKeys = []string{"ENCRYPTED SIGSTORE PRIVATE KEY", "ENCRYPTED COSIGN PRIVATE KEY"}
+
 // inspect returns the annotations of a layer that native hasn't got.
 func inspect(ctx context.Context, p part, defaults map[string]v1.Hash, secrets [][]byte) (map[string]string, error) {
 	files, others, where := 0, 0, ""
@@ -93,8 +99,8 @@ func leaked(where string, err error) error {
 	if err != nil {
 		return err
 	}
-	return fault.With(fault.CheckFailed, fault.Hint(fmt.Errorf("looking for credentials: %s holds one of the state folder's", where),
-		"let no step copy it: a cluster mounts it where the broker looks for it, and \"mosqbuild run\" takes it from the defaults layer"))
+	return fault.With(fault.CheckFailed, fault.Hint(fmt.Errorf("looking for credentials: %s holds one of the state folder's, or a key for signing", where),
+		"let no step copy it, and list such files in .containerignore: a cluster mounts it where the broker looks for it, and \"mosqbuild run\" takes it from the defaults layer"))
 }
 
 // eachFile calls f for every regular file of a layer with its clean name.

@@ -37,7 +37,14 @@ func TestAdoptMarksDefaultsAndRefusesCredentials(t *testing.T) {
 	if fault.CodeOf(err) != fault.CheckFailed || !strings.Contains(err.Error(), "mosquitto/config/more") || strings.Contains(err.Error(), testPassword) {
 		t.Errorf("a password in a file: %v", err)
 	}
-	s.Bundle = testBundle()
+	private, _, err := image.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Bundle, s.Labels = testBundle(), map[string]string{"key": string(private)}
+	if _, err = image.Adopt(t.Context(), build(t, s), native, nil); fault.CodeOf(err) != fault.CheckFailed || !strings.Contains(err.Error(), "key for signing") {
+		t.Errorf("a key for signing: %v", err)
+	}
 	s.Labels = map[string]string{"password": testPassword}
 	if _, err = image.Adopt(t.Context(), build(t, s), native, secrets); fault.CodeOf(err) != fault.CheckFailed {
 		t.Errorf("a password in a label: %v", err)

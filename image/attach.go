@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -127,10 +128,10 @@ func artifact(data []byte, kind types.MediaType, notes map[string]string, what p
 }
 
 // refusesArtifacts says whether err is the answer of a registry that knows
-// images alone.
+// images alone: to a manifest or a list of referrers, for any takes blobs.
 func refusesArtifacts(err error) bool {
 	answer := (*transport.Error)(nil)
-	return errors.As(err, &answer) &&
+	return errors.As(err, &answer) && answer.Request != nil && !strings.Contains(answer.Request.URL.Path, "/blobs/") &&
 		slices.Contains([]int{http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType}, answer.StatusCode)
 }
 

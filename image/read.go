@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -51,6 +52,9 @@ func Read(ctx context.Context, from string, o ReadOptions) (Image, error) {
 // registry doesn't give the image.
 func ReadArtifact(ctx context.Context, from string, o ReadOptions) (Artifact, error) {
 	a, err := read(ctx, from, o)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fault.With(fault.Usage, fault.Hint(err, "name what was built: mosqbuild image build -o %s", from))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the image %q: %w", from, err)
 	}

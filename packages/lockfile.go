@@ -148,7 +148,7 @@ func below(dir, folder string) string {
 func ReadLocks(file string, data []byte) (Locks, error) {
 	var f lockFile
 	if err := config.ReadStrict(file, data, &f, f.problems); err != nil {
-		return nil, fault.With(fault.Usage, fault.Hint(err, "remove %q, and make it anew: mosqbuild image lock", file))
+		return nil, fault.With(fault.Usage, fault.Hint(err, "restore %q, from version control for instance; made anew (mosqbuild image lock), it can't tell what went back", file))
 	}
 	var ls Locks
 	for _, p := range f.Platforms {
