@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"math"
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -49,6 +51,11 @@ type victim struct {
 	config   string
 	sums     string // what sha256sum -c reads
 	alpine   string // a root with apk-tools, where there is one
+
+	mu   sync.Mutex
+	sent int    // bytes that its server has sent in this run of mirror
+	at   int    // of which so many
+	kill func() // call this, unless nil
 }
 
 // mirrored is how many files a finished mirror has in its folder of packages.
@@ -74,7 +81,7 @@ func newVictim(t *testing.T) *victim {
 	}
 	v.key = filepath.Join(v.dir, key.Name)
 	write(t, v.config, "image: {packages: [mosquitto]}\n")
-	server := httptest.NewServer(http.StripPrefix("/main", slow(http.FileServer(http.Dir(v.dir)), 6*time.Millisecond)))
+	server := httptest.NewServer(http.StripPrefix("/main", slow(http.FileServer(http.Dir(v.dir)), v.piece)))
 	t.Cleanup(server.Close)
 	v.location = server.URL + "/main"
 	sums := filepath.Join(t.TempDir(), "sums")
@@ -87,54 +94,74 @@ func newVictim(t *testing.T) *victim {
 	return v
 }
 
-// slow sends in pieces of 8 KiB with pauses between.
-func slow(next http.Handler, pause time.Duration) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(slowWriter{w, pause}, r) })
+// slow sends in pieces of at most 8 KiB, and calls sent with the length of each,
+// which is to pause.
+func slow(next http.Handler, sent func(r *http.Request, n int)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(slowWriter{w, r, sent}, r) })
 }
 
 type slowWriter struct {
 	http.ResponseWriter
-	pause time.Duration
+	r    *http.Request
+	sent func(r *http.Request, n int)
 }
 
 func (w slowWriter) Write(p []byte) (n int, err error) {
 	for piece := range slices.Chunk(p, 8<<10) {
-		time.Sleep(w.pause)
 		m, err := w.ResponseWriter.Write(piece)
 		if n += m; err != nil {
 			return n, err
 		}
+		w.sent(w.r, m)
 	}
 	return n, nil
 }
 
-// mirror runs the program until it ends or, where after isn't 0, SIGKILL ends it
-// so long after its start, and says whether it was killed.
-func (v *victim) mirror(to, cache string, after time.Duration) (killed bool, took time.Duration) {
+// piece counts what was sent, and kills who asked for it where that is enough.
+func (v *victim) piece(_ *http.Request, n int) {
+	defer time.Sleep(6 * time.Millisecond) // unlocked again
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.sent += n; v.kill != nil && v.sent >= v.at {
+		v.kill()
+		v.kill = nil
+	}
+}
+
+// never is a count of bytes that isn't reached.
+const never = math.MaxInt
+
+// mirror runs the program until it ends, or SIGKILL ends it the delay after at
+// bytes were sent to it: a time from the start would be before the first or after
+// the last of them on a machine that is busy now and idle then. It says whether
+// it was killed, and how many bytes were sent.
+func (v *victim) mirror(to, cache string, at int, delay time.Duration) (killed bool, sent int) {
 	v.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "packages", "mirror", "--config", v.config, "--to", to, "--repository", v.location, "--repository-key", v.key)
 	var errOut bytes.Buffer
 	cmd.Env, cmd.Stderr = append(os.Environ(), "XDG_CACHE_HOME="+cache), &errOut
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	start := time.Now()
-	if err := cmd.Start(); err != nil {
+	v.mu.Lock() // no piece counts before the program can be killed
+	v.sent, v.at, v.kill = 0, at, func() { time.AfterFunc(delay, func() { _ = cmd.Process.Kill() }) }
+	err := cmd.Start()
+	v.mu.Unlock()
+	if err != nil {
 		v.t.Fatal(err)
 	}
-	if after > 0 {
-		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-		defer timer.Stop()
-	}
-	err := cmd.Wait()
+	v.piece(nil, 0) // at 0 bytes it is the start that counts
+	err = cmd.Wait()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	if status.Signaled() && status.Signal() == syscall.SIGKILL && ctx.Err() == nil {
-		return true, time.Since(start)
+		return true, v.sent
 	}
 	if err != nil {
 		v.t.Fatalf("%v: %s", err, errOut.String())
 	}
-	return false, time.Since(start)
+	return false, v.sent
 }
 
 // finished is how many files have their names. Each must be the original, and
@@ -197,19 +224,20 @@ func TestKilledMirrorsGoOn(t *testing.T) {
 		need.File(t, "ALPINE_MINIROOTFS", "an alpine-minirootfs-*.tar.gz, whose apk-tools would install from each mirror")
 		need.Root(t)
 	})
-	_, whole := v.mirror(filepath.Join(t.TempDir(), "whole"), t.TempDir(), 0)
-	t.Logf("uninterrupted: %v", whole)
+	_, whole := v.mirror(filepath.Join(t.TempDir(), "whole"), t.TempDir(), never, 0)
+	t.Logf("uninterrupted: %d bytes", whole)
 	var at []int // how many files were finished at each kill
 	for range n {
 		base := t.TempDir()
 		to, cache := filepath.Join(base, "mirror"), filepath.Join(base, "cache")
 		for range 1 + mathrand.IntN(3) {
-			killed, _ := v.mirror(to, cache, time.Duration(1+mathrand.Int64N(int64(whole))))
+			bytes, delay := share(whole)
+			killed, _ := v.mirror(to, cache, bytes, delay)
 			if found := v.finished(to); killed {
 				at = append(at, found)
 			}
 		}
-		v.mirror(to, cache, 0)
+		v.mirror(to, cache, never, 0)
 		v.accept(to)
 		if t.Failed() {
 			t.FailNow()
@@ -224,6 +252,16 @@ func TestKilledMirrorsGoOn(t *testing.T) {
 	if len(at) < n/2 || n >= 50 && middle < n/10 {
 		t.Errorf("of %d runs %d were killed, %d in the middle: this test shows too little", n, len(at), middle)
 	}
+}
+
+// share draws when a mirror is killed: once a part of the bytes is sent, or, each
+// at every tenth, up to 0.1 s after the start and after the last of them.
+func share(whole int) (at int, delay time.Duration) {
+	at = min(max(mathrand.IntN(whole*5/4)-whole/8, 0), whole)
+	if at == 0 || at == whole {
+		delay = time.Duration(mathrand.Int64N(int64(100 * time.Millisecond)))
+	}
+	return at, delay
 }
 
 // histogram counts equal values of a sorted list: "0:3 1:2".
