@@ -22,4 +22,4 @@ export MOSQBUILD_TEST_PEERS=1    # kustomize and kube-score, a minute each to bu
 
 # Nothing that CI can install may be missing there without failing.
 [ -z "${CI:-}" ] || export MOSQBUILD_REQUIRE=1
-go tool -modfile=testing/tools/go.mod gotestsum --format "${GOTESTSUM_FORMAT:-pkgname}" -- -timeout 20m ./... "$@"
+go tool -modfile=testing/tools/go.mod gotestsum --format "${GOTESTSUM_FORMAT:-pkgname}" -- -timeout 60m ./... "$@"

@@ -40,14 +40,14 @@ func TestPushWithoutTLSBeyondLoopback(t *testing.T) {
 	for _, ref := range []string{"192.0.2.11:5000/mosquitto", "registry.invalid/mosquitto"} {
 		start := time.Now()
 		gone := push(ref)
-		if took := time.Since(start); gone.code != 4 || took > 15*time.Second || !strings.Contains(gone.err, "mosqbuild: hint: ") {
+		if took := time.Since(start); gone.code != 4 || took > time.Minute || !strings.Contains(gone.err, "mosqbuild: hint: ") {
 			t.Errorf("%s: exit %d after %v, %s", ref, gone.code, took, gone.err)
 		}
 	}
 	silent := silence(t, ns) + ":5000/mosquitto"
 	start := time.Now()
 	gone := push(silent)
-	if took := time.Since(start); gone.code != 4 || took > 25*time.Second {
+	if took := time.Since(start); gone.code != 4 || took > time.Minute {
 		t.Errorf("a silent registry: exit %d after %v, %s", gone.code, took, gone.err)
 	}
 }

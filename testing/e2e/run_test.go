@@ -75,7 +75,7 @@ func passed(t *testing.T, dir string, ports ...string) {
 			Skipped bool
 		}
 	}
-	out := mosqbuild(t, dir, append([]string{"probe", "--format", "json"}, ports...)...)
+	out := mosqbuild(t, dir, append([]string{"probe", "--timeout", "30s", "--format", "json"}, ports...)...)
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v in\n%s", err, out)
 	}

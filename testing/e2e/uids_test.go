@@ -60,7 +60,7 @@ func TestImageRunsAsAnyUser(t *testing.T) {
 				}
 			})
 			eventually(t, "the probe's own client answered in the container", func() bool {
-				probe := podman.Command(t.Context(), "exec", "-e", "XDG_CONFIG_HOME=/mosquitto/auth", id, "/usr/bin/mosquitto_sub", "-t", "$SYS/broker/version", "-C", "1", "-W", "2")
+				probe := podman.Command(t.Context(), "exec", "-e", "XDG_CONFIG_HOME=/mosquitto/auth", id, "/usr/bin/mosquitto_sub", "-t", "$SYS/broker/version", "-C", "1", "-W", "10")
 				out, err := probe.Output()
 				return err == nil && strings.HasPrefix(string(out), "mosquitto version")
 			})
@@ -77,7 +77,7 @@ func useBothListeners(t *testing.T, dir, port, tlsPort string) {
 	tls := []string{"-p", tlsPort, "--cafile", filepath.Join(dir, ".mosqbuild/certs/ca.crt")}
 	for from, to := range map[string][2][]string{"plain to TLS": {plain, tls}, "TLS to plain": {tls, plain}} {
 		topic := "e2e/" + strings.ReplaceAll(from, " ", "-")
-		sub := client(t, dir, "mosquitto_sub", append(to[1], "-t", topic, "-C", "1", "-W", "10", "-q", "1")...)
+		sub := client(t, dir, "mosquitto_sub", append(to[1], "-t", topic, "-C", "1", "-W", "60", "-q", "1")...)
 		out := make(chan string, 1)
 		go func() { b, err := sub.Output(); out <- fmt.Sprint(strings.TrimSpace(string(b)), err) }()
 		// The subscription may come after a first message; the retained one waits.
