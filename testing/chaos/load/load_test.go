@@ -93,12 +93,19 @@ func TestClients(t *testing.T) {
 	seen, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() { done <- Run(t.Context(), in, out); out.Close() }()
+	defer time.AfterFunc(2*time.Minute, func() { seen.Close(); tell.Close() }).Stop()
 	enc := json.NewEncoder(tell)
 	login := Login{Address: e.Addr().String(), User: "u", Password: "p"}
 	_ = enc.Encode(Command{Do: DoClients, N: 1, Login: login})
-	_ = enc.Encode(Command{Do: DoPin, Name: "pinned", Login: login})
+	pin := Command{Do: DoPin, Name: "pinned", Login: login}
+	_ = enc.Encode(pin)
 
 	var events []Event
+	stay := []string{Subscriber(0, 0), Publisher(0, 0), Subscriber(1, 0), Publisher(1, 0), Retainer}
+	// On a busy machine a client may be late, or lose its connection once more.
+	each := func(ups int, clients ...string) bool {
+		return !slices.ContainsFunc(clients, func(c string) bool { return count(events, Up, c) < ups })
+	}
 	cut, held, ended := false, false, false
 	for dec := json.NewDecoder(seen); !ended; {
 		var ev Event
@@ -107,11 +114,14 @@ func TestClients(t *testing.T) {
 		}
 		events = append(events, ev)
 		n := count(events, Received, Subscriber(1, 0))
-		if !cut && n >= 5 {
+		if ev.Kind == Refused && ev.Client == pin.Name {
+			go enc.Encode(pin)
+		}
+		if !cut && n >= 5 && each(1, stay...) && each(1, Newcomer, pin.Name) {
 			cut = true
 			e.cut()
 		}
-		if !held && n >= 12 {
+		if cut && !held && n >= 12 && each(2, stay...) && each(2, Newcomer) && count(events, Acked, Newcomer) > 0 {
 			held = true
 			go enc.Encode(Command{Do: DoHold})
 		}
@@ -126,16 +136,11 @@ func TestClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it doesn't end")
 	}
-	for client, ups := range map[string]int{Subscriber(0, 0): 2, Publisher(1, 0): 2, Retainer: 2, "pinned": 1} {
-		if got := count(events, Up, client); got != ups {
-			t.Errorf("%s was up %d times, not %d", client, got, ups)
-		}
-	}
-	if ups, acks := count(events, Up, Newcomer), count(events, Acked, Newcomer); ups < 2 || acks < 1 {
-		t.Errorf("the newcomer came %d times, and %d of its messages were acknowledged", ups, acks)
+	if got := count(events, Up, pin.Name); !held || got != 1 {
+		t.Errorf("all came back: %v; the pinned one was up %d times, not once", held, got)
 	}
 	var numbers []int
 	for _, ev := range events {
@@ -171,7 +176,7 @@ func TestDialLimit(t *testing.T) {
 	if _, err := dial(t.Context(), Login{Address: l.Addr().String()}, "c", "", 0); err == nil {
 		t.Error("it is connected")
 	}
-	if took := time.Since(began); took < connectLimit || took > 3*connectLimit {
+	if took := time.Since(began); took < connectLimit || took > 10*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }

@@ -46,6 +46,12 @@ func TestWrite(t *testing.T) {
 		return acked, last
 	}
 	acked, last := write(e.Addr().String())
+	for range 20 { // its limit of half a second may pass on a busy machine
+		if last.Error == "" {
+			break
+		}
+		acked, last = write(e.Addr().String())
+	}
 	for i := range StaticTopics {
 		m := static(2, i)
 		if value, ok := acked[m.topic]; !ok || value != m.payload {
