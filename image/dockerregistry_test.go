@@ -42,7 +42,7 @@ func dockerRegistry(t *testing.T) (host, certDir, logins string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, dir, certDir := freeAddress(t), t.TempDir(), t.TempDir()
+	host, dir, certDir := fmt.Sprintf("127.0.0.1:%d", need.Port(t)), t.TempDir(), t.TempDir()
 	login := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("me:secret")))
 	config := fmt.Sprintf(`version: 0.1
 log: {level: error, accesslog: {disabled: true}}
@@ -71,23 +71,12 @@ auth: {htpasswd: {realm: test, path: %q}}
 	return host, certDir, dir + "/login"
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // answers waits until host takes connections.
 func answers(host string) bool {
-	for range 100 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if c, err := net.Dial("tcp", host); err == nil {
 			return c.Close() == nil
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	return false
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -148,15 +149,9 @@ func TestBroker(t *testing.T) {
 // test ends.
 func startBroker(t *testing.T, broker string, passwords []byte) (addr string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr = l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(addr)
-	dir := t.TempDir()
-	conf := fmt.Sprintf("listener %s 127.0.0.1\nallow_anonymous false\npassword_file %s/passwd\n", port, dir)
+	port, dir := need.Port(t), t.TempDir()
+	addr = fmt.Sprintf("127.0.0.1:%d", port)
+	conf := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous false\npassword_file %s/passwd\n", port, dir)
 	if os.Getuid() == 0 {
 		conf += "user root\n" // or it gives up its rights, and with them the folder
 	}
@@ -179,7 +174,7 @@ func startBroker(t *testing.T, broker string, passwords []byte) (addr string) {
 			t.Logf("the broker said:\n%s", log.String())
 		}
 	})
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
 			return addr
@@ -212,14 +207,14 @@ func login(t *testing.T, addr, user, password string) byte {
 		}
 		packet = append(packet, byte(n)|0x80)
 	}
-	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Write(append(packet, body...)); err != nil {
 		t.Fatal(err)
 	}
 	var ack [4]byte
-	if _, err := c.Read(ack[:]); err != nil || ack[0] != 0x20 {
+	if _, err := io.ReadFull(c, ack[:]); err != nil || ack[0] != 0x20 {
 		t.Fatalf("%q: no CONNACK: % x, %v", user, ack, err)
 	}
 	return ack[3]
