@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // realBuild builds from the network into the user's own cache, as the command
@@ -40,13 +39,9 @@ func realBuild(t *testing.T) (Result, Options) {
 
 func TestRealBuild(t *testing.T) {
 	r, o := realBuild(t)
-	start := time.Now()
 	again, err := Build(context.Background(), o)
 	if err != nil || again.Built != 0 || again.Repository != r.Repository {
 		t.Errorf("a second build made %d steps anew: %v, %v", again.Built, again, err)
-	}
-	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("a second build took %v", took)
 	}
 	if dir, key, err := Repository(o.Cache, o.Target); err != nil || dir != r.Repository || key != r.Key {
 		t.Errorf("Repository() = %q, %q, %v, want those of %+v", dir, key, err, r)

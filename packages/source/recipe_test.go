@@ -111,7 +111,7 @@ func TestInterruptedStepLeavesNothing(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
 	s := b.fake("slow", "touch $OUT/half\nsleep 300 & echo $! >>"+pids+"\n(echo $$ >>"+pids+"; sleep 301) & wait")
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error)
+	ended := make(chan error, 1)
 	go func() { ended <- b.make(ctx, s) }()
 	started := eventually(func() bool {
 		data, _ := os.ReadFile(pids)
@@ -152,11 +152,10 @@ func gone(pid int) bool {
 }
 
 func eventually(f func() bool) bool {
-	for range 500 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if f() {
 			return true
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	return false
 }

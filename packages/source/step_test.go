@@ -104,11 +104,14 @@ func TestExecuteEndsAllOnAnError(t *testing.T) {
 	todo, _ := plan(m["d"])
 	broken := errors.New("broken")
 	ended, ran := false, ""
+	in := make(chan struct{}) // else c might not have begun
 	err := execute(context.Background(), todo, 2, func(ctx context.Context, s *step) error {
 		switch s.name {
 		case "b":
+			<-in
 			return broken
 		case "c":
+			close(in)
 			<-ctx.Done()
 			ended = true
 			return ctx.Err()
