@@ -14,8 +14,9 @@ import (
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
 
-// stopTime bounds the end of a container that was told to end.
-const stopTime = 10 * time.Second
+// stopTime bounds the end of a container that was told to end, on a busy machine
+// too: a podman that is killed halfway leaves its storage as it was then.
+const stopTime = 30 * time.Second
 
 // Check finds what podman would fail on with less to say about it: podman
 // itself absent, the name or a port taken. The errors carry hints.

@@ -83,7 +83,7 @@ func (e *Env) Podman(t testing.TB, args ...string) string {
 
 // remove ends the containers and deletes the folder.
 func (e *Env) remove(t testing.TB) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	commands := [][]string{{"rm", "--all", "--force", "--time", "0"}}
 	if os.Geteuid() != 0 { // files of other uids: only their namespace's root can
@@ -100,7 +100,7 @@ func (e *Env) remove(t testing.TB) {
 	// What cleans up behind a container may still be at it: podman mounts its
 	// storage over itself, and may leave that behind.
 	var err error
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		_ = unix.Unmount(filepath.Join(e.Dir, "root", "overlay"), unix.MNT_DETACH)
 		if err = os.RemoveAll(e.Dir); err == nil || time.Now().After(end) {
 			break
