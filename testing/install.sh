@@ -17,8 +17,12 @@ echo "installing:$missing" >&2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
-# shellcheck disable=SC2086 # a list of names
-if ! { apt-get update && apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1; then
-	tail -n 20 "$log" >&2
-	exit 1
-fi
+for pause in 10 60 0; do # a mirror may not answer, or be about to change
+	# shellcheck disable=SC2086 # a list of names
+	if { apt-get -o Acquire::Retries=5 update && apt-get -o Acquire::Retries=5 install -y --no-install-recommends $missing; } >"$log" 2>&1; then
+		exit
+	fi
+	sleep "$pause"
+done
+tail -n 20 "$log" >&2
+exit 1

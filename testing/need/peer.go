@@ -1,6 +1,7 @@
 package need
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path"
@@ -8,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Variables that let Peer build what isn't in the cache yet.
@@ -39,10 +41,17 @@ func Peer(t testing.TB, module, variable string) string {
 	if os.Getenv(variable) != "1" {
 		t.Skipf("skipped: %s isn't at %s; %s=1 builds it there, which takes minutes and the network", module, program, variable)
 	}
-	install := exec.CommandContext(t.Context(), "go", "install", "-trimpath", module)
-	install.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+dir, "GOFLAGS=")
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("installing %s: %v\n%s", module, err, out)
+	var said string
+	for try := range 3 { // a proxy of modules may not answer
+		time.Sleep(time.Duration(try) * 10 * time.Second)
+		install := exec.CommandContext(t.Context(), "go", "install", "-trimpath", module)
+		install.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+dir, "GOFLAGS=")
+		out, err := install.CombinedOutput()
+		if err == nil {
+			return program
+		}
+		said = fmt.Sprintf("%v\n%s", err, out)
 	}
-	return program
+	t.Fatalf("installing %s: %s", module, said)
+	return ""
 }
