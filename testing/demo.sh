@@ -78,10 +78,12 @@ shown "probe, both listeners" "$(grep -c ' ok ' "$work/probe") checks, all good"
 
 say "mosquitto_sub and mosquitto_pub, 1883 to 8883"
 export XDG_CONFIG_HOME=.mosqbuild/client
-timeout 10 mosquitto_sub -p "$port" -t demo -C 1 -W 8 >"$work/received" &
+timeout 70 mosquitto_sub -p "$port" -t demo -C 1 -W 60 >"$work/received" &
 sub=$!
-sleep 1
-mosquitto_pub -p "$tls_port" --cafile .mosqbuild/certs/ca.crt -t demo -m 'over TLS, to plain MQTT'
+while kill -0 "$sub" 2>/dev/null; do # a message before the subscription is lost
+	mosquitto_pub -p "$tls_port" --cafile .mosqbuild/certs/ca.crt -t demo -m 'over TLS, to plain MQTT'
+	sleep 1
+done
 wait "$sub"
 cat "$work/received"
 shown "published on TLS, received plain" "$(cat "$work/received")"
@@ -100,8 +102,10 @@ docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
 echo $! >"$work/registry.pid"
 mkdir -p "$work/trust"
 cp .mosqbuild/certs/ca.crt "$work/trust/"
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-	curl -s -o /dev/null --cacert .mosqbuild/certs/ca.crt "https://localhost:$registry_port/v2/" && break
+tries=0
+until curl -s -o /dev/null --cacert .mosqbuild/certs/ca.crt "https://localhost:$registry_port/v2/"; do
+	tries=$((tries + 1))
+	[ "$tries" -lt 100 ] || { echo "demo: docker-registry doesn't answer:" >&2 && cat "$work/registry.log" >&2 && exit 1; }
 	sleep 0.3
 done
 podman login --authfile "$work/auth.json" --cert-dir "$work/trust" -u pusher --password-stdin "localhost:$registry_port" <"$work/password"
