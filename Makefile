@@ -63,8 +63,9 @@ chaos: bin/mosqbuild bin/mosqagent ## every fault on a real cluster, timed; CHAO
 	@bin/mosqbuild packages build >/dev/null
 	go run ./testing/chaos $(if $(filter short full,$(CHAOS)),--profile $(CHAOS),$(if $(CHAOS),--duration $(CHAOS)))
 
-soak: ## what CI does in small, for hours: MODEL_STEPS of the failover's simulation, MIRROR_KILLS mirrors, fuzzing for FUZZTIME a target
+soak: bin/mosqbuild ## what CI does in small, for hours: MODEL_STEPS of the failover's simulation, MIRROR_KILLS mirrors, fuzzing for FUZZTIME a target
 	@testing/install.sh $(TEST_DEBS)
+	@bin/mosqbuild packages build >/dev/null
 	@testing/soak.sh
 
 lint:

@@ -7,6 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+export MOSQBUILD_REQUIRE=1
 export MODEL_STEPS="${MODEL_STEPS:-50000000}" MIRROR_KILLS="${MIRROR_KILLS:-1000}" FUZZTIME="${FUZZTIME:-5m}"
 
 printf '| what | came to |\n|---|---|\n'
@@ -18,8 +19,10 @@ go test -count=1 -timeout 6h -v -run '^TestKilledMirrorsGoOn$' ./testing/e2e >"$
 awk '/ mirrors, .* kills, / { sub(/^ *[a-z_]*\.go:[0-9]*: /, ""); printf "| mirrors killed and gone on with | %s |\n", $0 }' "$log"
 export MOSQBUILD_TEST_SLOW_PEERS=1
 go test -count=1 -timeout 2h -v -run 'Cosign' ./image >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
-printf '| cosign and image verify | each takes what the other signs |\n'
+# A test that was skipped says nothing.
+passed() { for name; do grep -q "^--- PASS: $name " "$log" || return 1; done; }
+! passed TestCosignTakesOurSignature TestVerifyTakesCosignsSignature || printf '| cosign and image verify | each takes what the other signs |\n'
 go test -count=1 -timeout 2h -v -run 'Syft' ./testing/e2e >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
-printf '| syft and our list of contents | name the same packages and modules |\n'
+! passed TestSyftListsTheSame || printf '| syft and our list of contents | name the same packages and modules |\n'
 testing/fuzz.sh >"$log" || { cat "$log" >&2; exit 1; }
 awk '$2 == "execs:" { printf "| %s, %s | %s inputs, none failed |\n", $1, ENVIRON["FUZZTIME"], $3 }' "$log"
