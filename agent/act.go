@@ -83,7 +83,10 @@ func (g *Guard) start(a Action) {
 	}
 	nothing := a.Empty || !g.holds(g.o.Program.DataDir)
 	var p process
-	err := g.configure(a.Slot)
+	text, err := g.configuration(a.Slot)
+	if err == nil {
+		err = g.configure(text)
+	}
 	if err == nil {
 		p, err = g.launch.Start(g.o.Program, g.conf)
 	}

@@ -140,11 +140,18 @@ func (g *Guard) poke() {
 // Hangup passes SIGHUP on to the broker, which reads its files again.
 func (g *Guard) Hangup() {
 	g.mu.Lock()
+	run, slot := g.child.run, g.slot
+	g.mu.Unlock()
+	text, err := g.configuration(slot) // of a disk that may hang
+	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.child.process == nil {
-		return
+	if g.child.process == nil || g.child.run != run {
+		return // the next run has read it, or will
 	}
-	g.fail("configuring the broker anew", g.configure(g.slot))
+	if err == nil {
+		err = g.configure(text)
+	}
+	g.fail("configuring the broker anew", err)
 	_ = g.child.process.Signal(syscall.SIGHUP) // it has ended meanwhile
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -54,6 +55,8 @@ func ServeHealth(ctx context.Context, address string, s Sessions, p config.Failo
 	})
 	h.Metrics.NewGauge(prefix+"silence_seconds", func() float64 { return pulse.Silence(time.Now()).Seconds() })
 	h.Metrics.NewGauge(prefix+"round_trip_seconds", func() float64 { return pulse.State().RTT.Seconds() })
-	h.Metrics.NewGauge(prefix+"answers", func() float64 { return float64(pulse.State().Answers) })
+	h.Metrics.RegisterMetricsWriter(func(w io.Writer) { // which has no counter with a callback
+		metrics.WriteCounterUint64(w, prefix+"answers_total", pulse.State().Answers)
+	})
 	return peer.Serve(ctx, l, nil, h.Handler())
 }

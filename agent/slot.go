@@ -31,25 +31,31 @@ func (p Program) conf() int {
 	return -1
 }
 
-// configure has the broker's next reading of its configuration be of that slot.
-func (g *Guard) configure(slot int) error {
+// configuration reads the broker's configuration, for that slot.
+func (g *Guard) configuration(slot int) ([]byte, error) {
 	i := g.o.Program.conf()
 	if i < 0 {
-		return errors.New("configuring the broker: its arguments name no file: give -c FILE")
+		return nil, errors.New("configuring the broker: its arguments name no file: give -c FILE")
 	}
 	path := g.o.Program.Args[i]
 	text, err := os.ReadFile(path)
 	if err == nil {
 		text, err = inSlot(string(text), g.o.Settings, slot)
 	}
-	if err == nil {
-		err = g.conf.Truncate(int64(len(text)))
+	if err != nil {
+		return nil, fmt.Errorf("configuring the broker from %q: %w", path, err)
 	}
+	return text, nil
+}
+
+// configure has the broker's next reading of its configuration be of text.
+func (g *Guard) configure(text []byte) error {
+	err := g.conf.Truncate(int64(len(text)))
 	if err == nil {
 		_, err = g.conf.WriteAt(text, 0)
 	}
 	if err != nil {
-		return fmt.Errorf("configuring the broker from %q: %w", path, err)
+		return fmt.Errorf("configuring the broker: %w", err)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func newRender(a *app) *cobra.Command {
 		Use:   "render [FILE…]",
 		Short: "Print the objects that deploy the broker to OpenShift or Kubernetes",
 		Long: `Print the objects that deploy the broker, as YAML: Secrets with certificates and
-logins, a ConfigMap, a Deployment under the restricted profile, and by profile
+logins, a ConfigMap, a Deployment (of a pair, StatefulSets) under the restricted profile, and by profile
 
   openshift     a Service each for the listeners with and without TLS, a
                 passthrough Route and a NetworkPolicy

@@ -9,7 +9,7 @@ import (
 // Config is what mosqbuild.yaml says. The zero value is not usable: start from
 // Default or Read.
 type Config struct {
-	// Name names the image's title, the Deployment, the Services and the Route.
+	// Name names the image's title, the workload, the Services and the Route.
 	Name string `yaml:"name"`
 	// Image says what the image is made of.
 	Image Image `yaml:"image"`

@@ -139,6 +139,7 @@ func TestReadRefusesWhatAProfileCantHave(t *testing.T) {
 		"clients' port":        {"deploy: {profile: ha}\nlisteners: [{name: a, port: 20999}]\n", "listeners[0].port: 20999"},
 		"clients' beside it":   {"deploy: {profile: ha}\nlisteners: [{name: a, port: 1883}, {name: b, port: 11999}]\n", "21999 beside it"},
 		"eleven listeners":     {"deploy: {profile: ha}\nlisteners: [" + strings.Repeat("{name: a, port: 1883}, ", 11) + "]\n", "of at most 10"},
+		"a name too long":      {"name: " + strings.Repeat("a", 43) + "\ndeploy: {profile: ha}\n", "label of the StatefulSet"},
 		"bridge's port":        {"deploy: {profile: ha}\nlisteners: [{name: a, port: 8884}]\n", "listeners[0].port"},
 		"bridge's name":        {"deploy: {profile: ha}\nlisteners: [{name: bridge, port: 1883}]\n", "listeners[0].name"},
 		"bridge's user":        {"deploy: {profile: ha}\nusers: [{name: bridge}]\n", "users[0].name"},

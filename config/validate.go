@@ -77,6 +77,9 @@ func (c Config) checkPair(v *problems) {
 	}
 	longest := Agent{Name: c.Name}.Guards(RoleSecondary)
 	v.check(len(longest) <= maxLabel, "name", "%q is too long under the profile %s: the Service %s would have %d bytes, of at most %d", c.Name, ProfileHA, longest, len(longest), maxLabel)
+	// A StatefulSet labels its pods with its name and a hash of up to ten digits.
+	revision := len(c.Broker(RoleSecondary)) + len("-") + 10
+	v.check(revision <= maxLabel, "name", "%q is too long under the profile %s: a label of the StatefulSet %s would have %d bytes, of at most %d", c.Name, ProfileHA, c.Broker(RoleSecondary), revision, maxLabel)
 	v.check(len(c.Listeners) <= maxClients, "listeners", "there are %d, of at most %d under the profile %s", len(c.Listeners), maxClients, ProfileHA)
 	for i, l := range c.Listeners {
 		own := slices.Contains([]string{BridgeListener, GuardListener, HealthListener}, l.Name)

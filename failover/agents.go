@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -39,7 +38,7 @@ var (
 
 // Send brings a vote to every controller that there is: who leads next, must
 // have the others' votes when it begins. It returns when ctx ends, or all have
-// answered; the error is that of all of them, or of finding them.
+// answered; the error is that of those who haven't, or of finding them.
 func (a Agents) Send(ctx context.Context, v record.Vote) error {
 	addresses, err := a.Dialer.Addresses(ctx, a.Controllers)
 	if err != nil {
@@ -52,9 +51,6 @@ func (a Agents) Send(ctx context.Context, v record.Vote) error {
 		wg.Go(func() { errs[i] = a.Client.Call(ctx, http.MethodPost, address, pathVotes, v, nil) })
 	}
 	wg.Wait()
-	if slices.Contains(errs, nil) {
-		return nil
-	}
 	return errors.Join(errs...)
 }
 

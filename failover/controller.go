@@ -116,7 +116,6 @@ func (c *Controller) listen(ctx context.Context, role string) {
 			return
 		case <-c.ports.Probers[role].Changed():
 			c.view.answered(role)
-			c.errors.About("asking the "+role+" over MQTT", c.ports.Probers[role].State().Err)
 		}
 	}
 }
@@ -133,6 +132,9 @@ func (c *Controller) campaign(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			for role, p := range c.ports.Probers {
+				c.errors.About("asking the "+role+" over MQTT", p.State().Err)
+			}
 		case <-c.view.news:
 		case err := <-errs:
 			if c.errors.About("voting", err) {

@@ -46,7 +46,7 @@ func Metrics() []Metric {
 		{metricLeaderKnown, "gauge", "", false, "1 where the controller knows of a leader"},
 		{metricSilence, "gauge", "role", false, "how long the broker has answered no MQTT probe of this controller's"},
 		{metricGuard, "gauge", "role", false, "how long the broker's guard has answered none of this controller's questions"},
-		{metricVoteErrors, "counter", "", false, "votes that didn't reach the leader"},
+		{metricVoteErrors, "counter", "", false, "votes that didn't reach every controller"},
 		{metricAPIErrors, "counter", "operation", false, "calls to the API server that came to nothing: `read`, `write`, `event`"},
 		{metricDecisions, "counter", "kind", false, "writes of the record, tried or done, by what they were for"},
 		{metricSwitches, "counter", "reason", false, "switches that this controller has finished"},

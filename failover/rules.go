@@ -57,6 +57,12 @@ func RestAfter(failed int) time.Duration {
 	return min(quick<<min(failed-1, 10), time.Second)
 }
 
+// Settled says that no write is about to be tried again: of the last one, which may
+// have come to nothing after others that did so, the rest ended long ago.
+func Settled(failed int, rest, now time.Time) bool {
+	return failed == 0 || now.Sub(rest) > time.Second
+}
+
 // Hold is a leader's hold on the record.
 type Hold struct {
 	held    bool      // the record has been written in this term

@@ -127,7 +127,7 @@ func (t *term) observe(now time.Time) Observation {
 func (t *term) pause() time.Duration {
 	var r *record.Record
 	var silent time.Duration
-	if t.known && t.failed == 0 && t.record != nil {
+	if t.known && t.record != nil && Settled(t.failed, t.rest, time.Now()) {
 		r = t.record
 		silent, _ = t.view.silence(r.Active, time.Now())
 	}

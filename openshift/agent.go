@@ -202,7 +202,7 @@ const lostSeconds = 30
 // without seconds. A broker's is: it may still run there and serve whoever is cut
 // off with it, and a second one under the same name would serve all others. It
 // is replaced once its Node, or the pod, is deleted, by whoever knows that it
-// has ended; a StatefulSet would do the same.
+// has ended.
 func tolerations(seconds *int64) (all []corev1.Toleration) {
 	for _, key := range []string{corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable} {
 		all = append(all, corev1.Toleration{

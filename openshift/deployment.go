@@ -55,7 +55,8 @@ func (d objects) workload() (Object, error) {
 			ObjectMeta: meta,
 			Spec: appsv1.StatefulSetSpec{
 				Replicas: new(int32(1)), ServiceName: d.cfg.Agent(nil).Guards(d.role), Selector: selector, Template: template,
-				// A pod that never gets ready doesn't keep its mended successor waiting.
+				// A pod that never gets ready doesn't keep its mended successor waiting,
+				// but where the gate MaxUnavailableStatefulSet (beta, off) is on.
 				PodManagementPolicy: appsv1.ParallelPodManagement,
 				UpdateStrategy:      appsv1.StatefulSetUpdateStrategy{Type: appsv1.RollingUpdateStatefulSetStrategyType},
 			},

@@ -50,8 +50,8 @@ func (d objects) probes() (startup, readiness, liveness *corev1.Probe) {
 //
 // Clients that ask for a Ready pod lose one after 3 × 1 s at most, which switches
 // nothing: the controllers do, by their own probes. A guard that hangs is
-// restarted after 6 × 5 s + 3 s, with 5 s of grace, not the pod's: long before
-// that its permit has run out.
+// restarted after 6 × 5 s + 3 s, with 5 s of grace, not the pod's; until then its
+// broker serves on, whatever became of its permit.
 func healthProbes() (readiness, liveness *corev1.Probe) {
 	probe := func(path string, timeout, period, failures int32) *corev1.Probe {
 		return &corev1.Probe{

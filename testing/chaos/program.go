@@ -239,6 +239,9 @@ func (p *program) verdict(err error) (string, bool) {
 	for _, r := range p.rows {
 		runs += len(r.runs)
 	}
+	if runs == 0 && len(all) == 0 {
+		all = append(all, "nothing was measured")
+	}
 	took := time.Since(p.began).Round(time.Second)
 	if len(all) > 0 {
 		return fmt.Sprintf("chaos: FAIL, %d runs in %s, seed %d: %s", runs, took, p.seed, strings.ReplaceAll(strings.Join(all, "; "), "\n", " ")), false

@@ -62,6 +62,10 @@ func TestVerdict(t *testing.T) {
 	if got, passed := p.verdict(nil); passed || !strings.Contains(got, "longest outage of 3.00 s") {
 		t.Errorf("short, and slow: %q", got)
 	}
+	p.rows = []row{{fault: fault{name: "f"}}}
+	if got, passed := p.verdict(nil); passed || !strings.Contains(got, "nothing was measured") {
+		t.Errorf("without a run: %q", got)
+	}
 	if got, passed := p.verdict(io.ErrUnexpectedEOF); passed || !strings.Contains(got, "EOF") {
 		t.Errorf("with an error: %q", got)
 	}
@@ -139,7 +143,7 @@ func TestLimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := program{options: o, began: time.Now(), up: time.Now().Add(-test.took)}
+		p := program{options: o, began: time.Now(), up: time.Now().Add(-test.took), rows: []row{{fault{name: "f"}, []figures{{}}}}}
 		if got, passed := p.verdict(nil); passed != test.passes || !passed && !strings.Contains(got, "it took "+test.took.String()) {
 			t.Errorf("%s: %v, %q", name, passed, got)
 		}

@@ -117,7 +117,6 @@ func TestOutageIsBounded(t *testing.T) {
 	}
 }
 
-// Each seeded bug is found, or the exploration is worth nothing.
 // deposed is the episode of a seed in which one leader takes over from another that
 // goes on, where packets get lost, and both have something to write.
 func deposed(seed uint64) Plan {
@@ -126,6 +125,7 @@ func deposed(seed uint64) Plan {
 	return p
 }
 
+// Each seeded bug is found, or the exploration is worth nothing.
 func TestSeededBugs(t *testing.T) {
 	for m := NoWait; m <= DropUnheard; m++ {
 		t.Run(m.String(), func(t *testing.T) {

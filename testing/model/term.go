@@ -41,7 +41,7 @@ func (c *controller) watch(number int) {
 	t := &c.term
 	var r *record.Record
 	var silent time.Duration
-	if t.known && t.failed == 0 && t.service.rec != nil {
+	if t.known && t.service.rec != nil && failover.Settled(t.failed, t.rest, c.wall()) {
 		r = t.service.rec
 		silent, _ = silence(c.sides[index(r.Active)].mqtt, c.started, c.wall(), c.w.settings.Failover.Probe)
 	}
