@@ -95,10 +95,13 @@ func brokerPort(role string) int {
 //
 // The first has no selector and no targetPorts: they say who serves, and where,
 // and are the controllers'. Rendered, they would switch clients back whenever the
-// objects are applied again.
+// objects are applied again. It leads there whether the pod is ready or not: after
+// an outage of the API server the controller manager may take nodes that are well
+// for lost, and their pods for not ready, for a minute.
 func (d objects) pairServices() []Object {
 	clients := d.service(d.cfg.Name, d.cfg.Listeners)
 	clients.Spec.Selector = nil
+	clients.Spec.PublishNotReadyAddresses = true
 	for i := range clients.Spec.Ports {
 		clients.Spec.Ports[i].TargetPort = intstr.IntOrString{}
 	}
