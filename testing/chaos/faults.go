@@ -17,6 +17,7 @@ type wound struct {
 	// atMost at the latest.
 	heal          func(context.Context) error
 	lasts, atMost time.Duration
+	ends          time.Time // of one among several, when lasts is over
 }
 
 // fault is one row of the table.

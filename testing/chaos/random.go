@@ -109,6 +109,7 @@ func (s *stage) chance(ctx context.Context) (figures, error) {
 			err = w.heal(ctx)
 		} else {
 			names = append(names, h.name)
+			w.ends = time.Now().Add(w.lasts)
 			wounds = append(wounds, w)
 		}
 		if err != nil && len(wounds) == 0 {
@@ -117,11 +118,10 @@ func (s *stage) chance(ctx context.Context) (figures, error) {
 		sleep(ctx, s.between(0, 3*time.Second))
 	}
 	s.say("  %s", strings.Join(names, ", and "))
-	for _, w := range wounds {
-		sleep(ctx, w.lasts)
-	}
+	slices.SortFunc(wounds, func(a, b wound) int { return a.ends.Compare(b.ends) })
 	var errs []error
 	for _, w := range wounds {
+		sleep(ctx, time.Until(w.ends))
 		errs = append(errs, w.heal(context.WithoutCancel(ctx)))
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -62,20 +62,32 @@ const (
   addressType: IPv4, endpoints: [{addresses: [` + heardAt + `]}], ports: [{name: "", port: 1}]}
 `
 	heardAt = "192.0.2.1"
+	// managed has a selector, of nothing: its EndpointSlice, without addresses, is the
+	// controller manager's.
+	managed = `{apiVersion: v1, kind: Service, metadata: {name: managed, namespace: default}, spec: {clusterIP: None, selector: {managed: nothing}}}`
 )
 
-// Heard waits until what the API server says now is in the rules of every node and
-// every place for clients.
-// After one that was away, a node's kube-proxy asks it again up to half a minute
+// Heard waits until the controller manager has heard of a new Service, and what the
+// API server says now is in the rules of every node and every place for clients.
+// After one that was away, each of them asks it again up to half a minute
 // late, or later where it was away again and again, and until then leads clients as
 // before.
 func (c *Cluster) Heard(ctx context.Context) (err error) {
 	defer func() {
-		_, gone := c.Kubectl(context.WithoutCancel(ctx), heard, "delete", "--ignore-not-found", "-f", "-")
+		_, gone := c.Kubectl(context.WithoutCancel(ctx), heard+"---\n"+managed, "delete", "--ignore-not-found", "-f", "-")
 		err = errors.Join(err, gone)
 	}()
 	address, err := c.Kubectl(ctx, heard, "create", "-f", "-", "-o", "jsonpath={.spec.clusterIP}")
 	if err != nil {
+		return err
+	}
+	if _, err := c.Kubectl(ctx, managed, "create", "-f", "-"); err != nil {
+		return err
+	}
+	if err := c.pollFor(ctx, 4*waitLimit, "the controller manager to hear of a new Service", func() (bool, error) {
+		slices, err := c.Kubectl(ctx, "", "get", "endpointslices", "--namespace", "default", "--selector", "kubernetes.io/service-name=managed", "--output", "name")
+		return slices != "", err
+	}); err != nil {
 		return err
 	}
 	for _, node := range slices.AppendSeq(slices.Clone(c.Nodes), maps.Keys(c.Clients)) {
