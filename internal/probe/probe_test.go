@@ -2,7 +2,6 @@ package probe_test
 
 import (
 	"context"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -140,7 +139,7 @@ func TestWrongCertificates(t *testing.T) {
 // Topics that the user may not write to: MQTT 3.1.1 has no way to say so.
 func TestForbiddenTopics(t *testing.T) {
 	o := startBroker(t, brokerOptions{acl: "user admin\ntopic read other\n"}).options()
-	o.Timeout = 3 * time.Second // all of it is waited for
+	o.Timeout = 10 * time.Second // all of it is waited for
 	m := index(t, probe.Run(t.Context(), o))
 	failed(t, m, "QoS 0", "QoS 1", "QoS 2", "/retained message")
 	if d := m["mqtt MQTT 3.1.1/round trip QoS 0"].Detail; !strings.Contains(d, "may the user write and read there") {
@@ -166,15 +165,15 @@ func TestStoppedBroker(t *testing.T) {
 	b := startBroker(t, brokerOptions{})
 	b.stop(t)
 	o := b.options()
-	o.Timeout = time.Second
+	o.Timeout = 5 * time.Second
 	start := time.Now()
 	m := index(t, probe.Run(t.Context(), o))
 	// One timeout, not one for each of 30 checks, nor for the 7 of a group.
-	if d := time.Since(start); d < time.Second || d > 6*time.Second {
-		t.Errorf("took %v with a timeout of 1s", d)
+	if d := time.Since(start); d < o.Timeout || d > 5*o.Timeout {
+		t.Errorf("took %v with a timeout of %v", d, o.Timeout)
 	}
 	for name, c := range m {
-		if c.OK || !c.Skipped && !strings.HasPrefix(c.Detail, "no answer within 1s") {
+		if c.OK || !c.Skipped && !strings.HasPrefix(c.Detail, "no answer within 5s") {
 			t.Errorf("%s: %+v", name, c)
 		}
 	}
@@ -189,7 +188,7 @@ func TestCancel(t *testing.T) {
 	defer cancel()
 	start := time.Now()
 	checks := probe.Run(ctx, o)
-	if d := time.Since(start); d > 5*time.Second {
+	if d := time.Since(start); d > 30*time.Second {
 		t.Errorf("took %v after it was cancelled", d)
 	}
 	if probe.Passed(checks) || len(checks) != 30 {
@@ -199,17 +198,12 @@ func TestCancel(t *testing.T) {
 
 // Whatever a probe writes is gone when it ends.
 func TestLeavesNothing(t *testing.T) {
-	need.Program(t, "mosquitto_sub")
 	b := startBroker(t, brokerOptions{anonymous: true})
 	o := b.options()
 	o.Anonymous = true
 	failed(t, index(t, probe.Run(t.Context(), o)))
-	out, err := exec.Command("mosquitto_sub", "-p", itoa(b.port), "-t", "#", "-v", "-W", "1").CombinedOutput()
-	if code := exitCode(err); code != 27 {
-		t.Fatalf("mosquitto_sub ended with %d, want 27, its timeout:\n%s", code, out)
-	}
-	if strings.Contains(string(out), probe.TopicPrefix) {
-		t.Errorf("retained messages stay behind:\n%s", out)
+	if left, err := retained(&plainBroker{port: b.port}, time.Minute, nil); err != nil || len(left) > 0 {
+		t.Errorf("retained messages stay behind: %v, %v", left, err)
 	}
 }
 
@@ -224,7 +218,7 @@ func TestWait(t *testing.T) {
 	if err := probe.Wait(ctx, b.options()); err == nil {
 		t.Error("a stopped broker counts as ready")
 	}
-	ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel = context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	err := probe.Wait(ctx, probe.Options{Port: need.Port(t)})
 	if err == nil || !strings.Contains(err.Error(), "connection refused") {
