@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,8 +107,21 @@ func TestADeadConnectionCostsOneCall(t *testing.T) {
 		_, err := client.Service(ctx, "mqtt")
 		return err
 	}
-	// Several at once, so that several connections are open.
+	// Four at once, which meet, so that as many connections are open, and none is
+	// still being made that a call didn't wait for.
 	var wg sync.WaitGroup
+	var came atomic.Int32
+	all := make(chan struct{})
+	s.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		if came.Add(1) == 4 {
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-r.Context().Done():
+		}
+		return false
+	}
 	for range 4 {
 		wg.Go(func() {
 			if err := get(30 * time.Second); err != nil {
