@@ -71,11 +71,12 @@ func TestServe(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Serve(ctx, api, health, id) }()
-	vote := <-votes
-	for len(vote.Silence) < 2 {
-		vote = <-votes
+	// The first votes lack what wasn't heard yet, or are late on a busy machine.
+	vote, well := <-votes, false
+	for end := time.Now().Add(30 * time.Second); !well && time.Now().Before(end); vote = <-votes {
+		well = len(vote.Silence) == 2 && vote.Silence[primary] <= 600 && vote.Guard[secondary] <= 600
 	}
-	if vote.Voter != "a" || vote.Silence[primary] > 600 || vote.Guard[secondary] > 600 {
+	if vote.Voter != "a" || !well {
 		t.Errorf("it votes %+v, and both brokers are well", vote)
 	}
 	call := func(in any) error {
