@@ -122,7 +122,7 @@ func start(t *testing.T, dir string, port int) *broker {
 
 func wait(t *testing.T, b *broker, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			log, _ := os.ReadFile(b.log)
 			t.Fatalf("not %s; the broker's log:\n%s", what, log)
@@ -136,7 +136,7 @@ const login = "-u admin -P admin"
 func (b *broker) get(t *testing.T, seconds, topic string, more ...string) []string {
 	t.Helper()
 	args := append([]string{"-p", fmt.Sprint(b.port), "-t", topic, "-v", "-W", seconds}, strings.Fields(login)...)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // more than any of the seconds
 	defer cancel()
 	out, _ := exec.CommandContext(ctx, "mosquitto_sub", append(args, more...)...).Output() // 27 at the end of the time
 	return slices.DeleteFunc(strings.Split(string(out), "\n"), func(s string) bool { return s == "" })
@@ -145,7 +145,7 @@ func (b *broker) get(t *testing.T, seconds, topic string, more ...string) []stri
 func (b *broker) put(t *testing.T, topic, message string, more ...string) {
 	t.Helper()
 	args := append([]string{"-p", fmt.Sprint(b.port), "-t", topic, "-m", message, "-q", "1"}, strings.Fields(login)...)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, "mosquitto_pub", append(args, more...)...).CombinedOutput(); err != nil {
 		t.Fatalf("publishing: %v\n%s", err, out)
@@ -175,10 +175,10 @@ func TestBrokerAcceptsItsConfiguration(t *testing.T) {
 		broker := start(t, lay(t, slices.Concat(b.Rendered, b.Defaults),
 			"listener 1883", fmt.Sprintf("listener %d 127.0.0.1", port), "listener 8883", fmt.Sprintf("listener %d 127.0.0.1", tls)), port)
 		broker.put(t, "a", "1", "-r")
-		if got := broker.get(t, "1", "a", "-C", "1"); !slices.Equal(got, []string{"a 1"}) {
+		if got := broker.get(t, "15", "a", "-C", "1"); !slices.Equal(got, []string{"a 1"}) {
 			t.Errorf("got %q", got)
 		}
-		err = exec.Command("mosquitto_sub", "-p", fmt.Sprint(port), "-t", "a", "-C", "1", "-W", "3").Run()
+		err = exec.Command("mosquitto_sub", "-p", fmt.Sprint(port), "-t", "a", "-C", "1", "-W", "15").Run()
 		if (err == nil) != anonymous {
 			t.Errorf("anonymous is %v; without a login: %v", anonymous, err)
 		}

@@ -2,7 +2,9 @@ package files_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -73,7 +75,7 @@ func bridgeClient(t *testing.T) func(certs.Pair) certs.Pair {
 func connected(t *testing.T, b *broker) {
 	t.Helper()
 	wait(t, b, "bridged", func() bool {
-		state := b.get(t, "1", "$SYS/broker/connection/+/state", "-C", "1")
+		state := b.get(t, "5", "$SYS/broker/connection/+/state", "-C", "1")
 		return len(state) == 1 && strings.HasSuffix(state[0], "/state 1")
 	})
 }
@@ -86,15 +88,21 @@ func TestPairBridgesBothWaysOnce(t *testing.T) {
 	secondary := start(t, p.secondary, p.standbyPort)
 	connected(t, secondary)
 	for name, c := range map[string]struct{ from, to *broker }{"out": {primary, secondary}, "in": {secondary, primary}} {
-		got := map[*broker]chan []string{c.from: make(chan []string, 1), c.to: make(chan []string, 1)}
-		for b, to := range got {
-			go func() { to <- b.get(t, "3", "#", "-q", "1") }()
-		}
-		time.Sleep(time.Second)
+		heard := map[*broker]<-chan string{c.from: c.from.listen(t, "#", "-q", "1"), c.to: c.to.listen(t, "#", "-q", "1")}
+		got := map[*broker][]string{}
 		c.from.put(t, "measured/"+name, "1")
-		for b, from := range got {
-			if have := <-from; !slices.Equal(have, []string{"measured/" + name + " 1"}) {
-				t.Errorf("%s: the broker at %d delivered %d messages: %.3q", name, b.port, len(have), have)
+		// The bridge keeps the order: what comes back, or again, is before an end.
+		for n, b := range []*broker{c.from, c.to, c.from} {
+			end := fmt.Sprint("end/", n)
+			b.put(t, end, name)
+			for b, from := range heard {
+				got[b] = append(got[b], upTo(t, from, end+" "+name)...)
+			}
+		}
+		want := []string{"measured/" + name + " 1", "end/0 " + name, "end/1 " + name, "end/2 " + name}
+		for b, have := range got {
+			if !slices.Equal(have, want) {
+				t.Errorf("%s: the broker at %d delivered %d messages: %q", name, b.port, len(have), have[:min(9, len(have))])
 			}
 		}
 	}
@@ -115,23 +123,20 @@ func TestPairKeepsRetainedMessages(t *testing.T) {
 	for _, topic := range []string{"stays", "changes", "goes"} {
 		primary.put(t, topic, "old", "-r")
 	}
-	wait(t, secondary, "in step", func() bool { return len(secondary.get(t, "1", "#", "--retained-only")) == 3 })
+	wait(t, secondary, "in step", func() bool { return len(secondary.retained(t)) == 3 })
 	primary.stop()
 	secondary.put(t, "changes", "new", "-r")
 	secondary.put(t, "goes", "", "-r")
 	secondary.put(t, "comes", "new", "-r")
-	want := []string{"changes new", "comes new", "stays old"}
+	want := map[string]string{"changes": "new", "comes": "new", "stays": "old"}
 	primary = start(t, p.primary, p.port)
-	retained := func(b *broker) []string {
-		have := b.get(t, "1", "#", "--retained-only")
-		slices.Sort(have)
-		return have
-	}
-	wait(t, secondary, "in step again", func() bool { return slices.Equal(retained(primary), want) })
-	if have := retained(secondary); !slices.Equal(have, want) {
-		t.Errorf("the secondary has %q, want %q", have, want)
+	for _, b := range []*broker{primary, secondary} {
+		wait(t, b, "in step again", func() bool { return maps.EqualFunc(b.retained(t), want, same) })
 	}
 }
+
+// same tells whether that is the hash of the payload.
+func same(hash [sha256.Size]byte, payload string) bool { return hash == sha256.Sum256([]byte(payload)) }
 
 // The bridge's listener lets in the bridge's certificate alone, and nobody by
 // a password; the plain listener lets nobody in under the bridge's name.
@@ -179,14 +184,14 @@ func TestTheBridgeUserReachesNoControlTopics(t *testing.T) {
 	of := func(dir, name string) string { return filepath.Join(dir, config.BridgeDir, name) }
 	as := func(program string, more ...string) string {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		args := []string{"-h", "127.0.0.1", "-p", fmt.Sprint(p.bridgePort), "-V", "5", "-q", "1", "--cafile", of(p.primary, config.CAFile),
 			"--cert", of(p.secondary, config.CertFile), "--key", of(p.secondary, config.KeyFile)}
 		out, _ := exec.CommandContext(ctx, program, append(args, more...)...).CombinedOutput()
 		return strings.TrimSpace(string(out))
 	}
-	if got := as("mosquitto_sub", "-v", "-W", "2", "-t", "#", "-t", "$SYS/#", "-t", "$CONTROL/#", "-t", config.ProbePrefix+"#"); got != "measured 1" && !strings.HasPrefix(got, "measured 1\n") || strings.Contains(got, "$") {
+	if got := as("mosquitto_sub", "-v", "-W", "10", "-t", "#", "-t", "$SYS/#", "-t", "$CONTROL/#", "-t", config.ProbePrefix+"#"); got != "measured 1" && !strings.HasPrefix(got, "measured 1\n") || strings.Contains(got, "$") {
 		t.Errorf("it reads %q", got)
 	}
 	for topic, denied := range map[string]bool{"measured": false, "$CONTROL/dynamic-security/v1": true, config.ProbePrefix + "one": true} {
@@ -210,7 +215,7 @@ func TestPairKeepsProperties(t *testing.T) {
 	for topic, b := range map[string]*broker{"out": secondary, "in": primary} {
 		var got []string
 		wait(t, b, "in step", func() bool {
-			got = b.get(t, "1", topic, "-C", "1", "-V", "5", "-F", "%t %p %E %P")
+			got = b.get(t, "5", topic, "-C", "1", "-V", "5", "-F", "%t %p %E %P")
 			return len(got) == 1
 		})
 		var expiry int
@@ -232,7 +237,7 @@ func TestPairAfterACut(t *testing.T) {
 	for _, topic := range []string{"stays", "changes", "goes"} {
 		primary.put(t, topic, "old", "-r")
 	}
-	wait(t, secondary, "in step", func() bool { return len(secondary.get(t, "1", "#", "--retained-only")) == 3 })
+	wait(t, secondary, "in step", func() bool { return len(secondary.retained(t)) == 3 })
 	p.link.cut()
 	primary.put(t, "goes", "", "-r")
 	primary.put(t, "changes", "new", "-r")
@@ -240,13 +245,16 @@ func TestPairAfterACut(t *testing.T) {
 	secondary = start(t, p.secondary, p.standbyPort)
 	p.link.mend(t)
 	connected(t, secondary)
-	time.Sleep(time.Second)
-	want := []string{"changes new", "stays old"}
+	// The bridge keeps the order: what was to come has come before these.
+	want := map[string]string{"changes": "new", "last/primary": "1", "last/secondary": "1", "stays": "old"}
+	primary.put(t, "last/primary", "1", "-r")
+	secondary.put(t, "last/secondary", "1", "-r")
+	for topic, b := range map[string]*broker{"last/primary": secondary, "last/secondary": primary} {
+		wait(t, b, "in step again", func() bool { return len(b.get(t, "5", topic, "-C", "1")) == 1 })
+	}
 	for _, b := range []*broker{primary, secondary} {
-		have := b.get(t, "1", "#", "--retained-only")
-		slices.Sort(have)
-		if !slices.Equal(have, want) {
-			t.Errorf("the broker at %d has %q, want %q", b.port, have, want)
+		if have := b.retained(t); !maps.EqualFunc(have, want, same) {
+			t.Errorf("the broker at %d has, as hashes, %v, want %q", b.port, have, want)
 		}
 	}
 }
@@ -260,10 +268,9 @@ func TestProbesStayWithinTheBroker(t *testing.T) {
 	secondary := start(t, p.secondary, p.standbyPort)
 	connected(t, secondary)
 	const topic = config.ProbePrefix + "one"
-	heard := map[string]chan []string{}
+	heard := map[string]<-chan string{}
 	listen := func(name string, b *broker, topic, user string) {
-		heard[name] = make(chan []string, 1)
-		go func() { heard[name] <- b.get(t, "4", topic, "-u", user, "-P", user) }()
+		heard[name] = b.listen(t, topic, "-u", user, "-P", user)
 	}
 	listen("itself", primary, topic, config.HealthUser)
 	listen("a guard", primary, topic, config.GuardUser)
@@ -272,16 +279,27 @@ func TestProbesStayWithinTheBroker(t *testing.T) {
 	listen("the prefix, as admin", primary, config.ProbePrefix+"#", "admin")
 	listen("the health user, reading all", primary, "#", config.HealthUser)
 	listen("the other broker", secondary, topic, config.HealthUser)
-	time.Sleep(time.Second)
 	primary.put(t, topic, "1", "-u", config.HealthUser, "-P", config.HealthUser)
 	primary.put(t, "measured", "2")
 	primary.put(t, "forbidden", "3", "-u", config.GuardUser, "-P", config.GuardUser)
 	primary.put(t, "forbidden", "4", "-u", config.HealthUser, "-P", config.HealthUser)
+	primary.put(t, topic, "5", "-u", config.HealthUser, "-P", config.HealthUser)
+	primary.put(t, "end", "6", "-r")
+	wait(t, secondary, "told the end", func() bool { return len(secondary.get(t, "5", "end", "-C", "1")) == 1 })
+	time.Sleep(time.Second) // for what nobody should hear
+	probes, others := []string{topic + " 1", topic + " 5"}, []string{"measured 2", "end 6"}
 	for name, want := range map[string][]string{
-		"itself": {topic + " 1"}, "a guard": {topic + " 1"}, "everybody": {"measured 2"}, "a guard that reads all": {"measured 2"},
-		"the prefix, as admin": {}, "the health user, reading all": {}, "the other broker": {},
+		"itself": probes, "a guard": probes, "everybody": others, "a guard that reads all": others,
+		"the prefix, as admin": nil, "the health user, reading all": nil, "the other broker": nil,
 	} {
-		if got := <-heard[name]; !slices.Equal(got, want) {
+		var got []string
+		if len(want) > 0 {
+			got = upTo(t, heard[name], want[len(want)-1])
+		}
+		for len(heard[name]) > 0 {
+			got = append(got, <-heard[name])
+		}
+		if !slices.Equal(got, want) {
 			t.Errorf("%s got %q, want %q", name, got, want)
 		}
 	}
