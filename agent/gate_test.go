@@ -26,15 +26,15 @@ func TestBridgeGoesOnAfterCuts(t *testing.T) {
 	serving := p.status(secondary).Run
 	for round := range 3 {
 		p.bridge.cut(true)
-		p.until(secondary, "the cut", 3*time.Second, func(s record.Status) bool { return !s.Linked })
+		p.until(secondary, "the cut", patient, func(s record.Status) bool { return !s.Linked })
 		p.publishLines(secondary, "while/cut", 12)
 		p.refuses(1500 * time.Millisecond) // the bridge tries each second
 		p.bridge.cut(false)
-		s, _ := p.until(primary, "another run", 15*time.Second, func(s record.Status) bool { return s.Run != run && s.Linked && s.Synced })
+		s, _ := p.until(primary, "another run", patient, func(s record.Status) bool { return s.Run != run && s.Linked && s.Synced })
 		run = s.Run
 		topic := fmt.Sprint("round/", round)
 		p.publish(secondary, topic, "1")
-		for end := time.Now().Add(3 * time.Second); ; time.Sleep(tick) {
+		for end := time.Now().Add(patient); ; time.Sleep(tick) {
 			if _, ok := p.retained(primary)[topic]; ok {
 				break
 			}

@@ -42,13 +42,15 @@ func beInit(t *testing.T) {
 	orphanPid := strings.TrimSpace(string(out))
 	broker := exec.Command("sh", "-c", "exit 7")
 	must(t, broker.Start())
-	time.Sleep(300 * time.Millisecond)
 	left := func() (n int) {
 		data, err := os.ReadFile(filepath.Join("/proc", orphanPid, "stat"))
 		if err == nil && orphan(string(data)) {
 			n++
 		}
 		return n
+	}
+	for end := time.Now().Add(patient); left() == 0 && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
 	}
 	before := left()
 	reap("/proc", broker.Process.Pid)

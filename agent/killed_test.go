@@ -45,7 +45,7 @@ func TestGuardsDeathIsTheBrokersDeath(t *testing.T) {
 		t.Fatal("the broker has ended before its guard")
 	}
 	must(t, c.Process.Kill())
-	for end := time.Now().Add(time.Second); alive(broker); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patient); alive(broker); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the broker outlived its guard")
 		}
@@ -62,7 +62,7 @@ func beGuard(t *testing.T) {
 	p := newPair(t)
 	p.write(func(r *record.Record) { r.Active = primary })
 	go func() { _ = p.sides[primary].g.Run(context.Background()) }()
-	p.until(primary, "an answer", 5*time.Second, func(s record.Status) bool { return s.Healthy })
+	p.until(primary, "an answer", patient, func(s record.Status) bool { return s.Healthy })
 	fmt.Printf("broker %d\n", p.broker(primary).Pid)
 	time.Sleep(time.Minute)
 }

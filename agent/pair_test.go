@@ -28,6 +28,9 @@ const (
 	secondary = config.RoleSecondary
 )
 
+// patient is how long a test waits for what must come, on a busy machine, too.
+const patient = 30 * time.Second
+
 // fakeAPI has the record, and can be away.
 type fakeAPI struct {
 	mu   sync.Mutex
@@ -78,12 +81,14 @@ type pair struct {
 	words, bridge *line
 }
 
-// settings are the defaults.
+// settings are the defaults, with times in which a busy machine may hold up all: the
+// guards, what they ask, and the test are one process. By the defaults a broker
+// that is well would be fenced or hung.
 func settings(t *testing.T, name string) config.Agent {
 	t.Helper()
 	f := config.Default().Failover
-	f.HoldDown = config.Duration(2 * time.Second)
-	f.Leave = config.Duration(5 * time.Second)
+	f.Permit.Age = config.Duration(5 * time.Second)
+	f.Probe.Strikes = 10
 	return config.Agent{Name: name, Replicas: 3, Failover: f}
 }
 
@@ -154,6 +159,13 @@ func (p *pair) accepts(role string, slot int) bool {
 	return err == nil
 }
 
+// hold has brokers that have ended held down for d.
+func (p *pair) hold(d time.Duration) {
+	for _, s := range p.sides {
+		s.g.o.Settings.Failover.HoldDown = config.Duration(d)
+	}
+}
+
 // start starts both guards, and ends them with the test.
 func (p *pair) start(roles ...string) {
 	for _, role := range roles {
@@ -163,7 +175,7 @@ func (p *pair) start(roles ...string) {
 		go func() { s.done <- s.g.Run(ctx) }()
 		p.t.Cleanup(func() {
 			cancel()
-			for end := time.After(20 * time.Second); ; {
+			for end := time.After(time.Minute); ; {
 				s.g.kill("the test ends") // whoever is active would serve on
 				select {
 				case err := <-s.done:
@@ -198,7 +210,7 @@ func (p *pair) write(change func(*record.Record), push ...string) (statuses map[
 	p.api.mu.Unlock()
 	statuses = map[string]record.Status{}
 	for _, role := range push {
-		ctx, cancel := context.WithTimeout(p.t.Context(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(p.t.Context(), patient)
 		var s record.Status
 		if err := p.client.Call(ctx, http.MethodPut, p.sides[role].network.Guard, pathRecord, r, &s); err != nil {
 			p.t.Errorf("pushing to the %s: %v", role, err)
@@ -211,7 +223,7 @@ func (p *pair) write(change func(*record.Record), push ...string) (statuses map[
 
 func (p *pair) status(role string) record.Status {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), patient)
 	defer cancel()
 	var s record.Status
 	if err := p.client.Call(ctx, http.MethodGet, p.sides[role].network.Guard, pathStatus, nil, &s); err != nil {
@@ -225,7 +237,7 @@ func (p *pair) until(role, what string, limit time.Duration, ok func(record.Stat
 	p.t.Helper()
 	begin := time.Now()
 	for after := int64(0); ; {
-		ctx, cancel := context.WithTimeout(p.t.Context(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(p.t.Context(), patient)
 		var s record.Status
 		err := p.client.Call(ctx, http.MethodGet, p.sides[role].network.Guard, fmt.Sprintf("%s?after=%d&wait=200", pathStatus, after), nil, &s)
 		cancel()
@@ -253,7 +265,7 @@ func (p *pair) ready() {
 
 func (p *pair) synced(role string) record.Status {
 	p.t.Helper()
-	s, _ := p.until(role, "everything", 15*time.Second, func(s record.Status) bool { return s.Linked && s.Synced })
+	s, _ := p.until(role, "everything", patient, func(s record.Status) bool { return s.Linked && s.Synced })
 	return s
 }
 
@@ -277,7 +289,7 @@ func (p *pair) tryPublish(role, topic, payload string) (string, error) {
 
 func (p *pair) retained(role string) Sums {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), patient)
 	defer cancel()
 	set, err := p.sides[role].g.o.Sessions.Retained(ctx)
 	if err != nil {

@@ -94,7 +94,7 @@ func TestHungUp(t *testing.T) {
 		t.Error("it is still there")
 	}
 	far.Close()
-	for end := time.Now().Add(time.Second); !hungUp(near.(*net.TCPConn)); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patient); !hungUp(near.(*net.TCPConn)); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("nobody noticed")
 		}

@@ -74,7 +74,7 @@ func TestGuardsHealth(t *testing.T) {
 		t.Errorf("ready without a record: %d %s", code, text)
 	}
 	p.write(func(r *record.Record) { r.Active = primary })
-	p.until(primary, "an answer", 5*time.Second, func(s record.Status) bool { return s.Healthy })
+	p.until(primary, "an answer", patient, func(s record.Status) bool { return s.Healthy })
 	for _, path := range []string{"/livez", "/readyz"} {
 		if code, text := get(t, base+path); code != 200 {
 			t.Errorf("%s: %d %s", path, code, text)
@@ -82,19 +82,24 @@ func TestGuardsHealth(t *testing.T) {
 	}
 	run := p.status(primary).Run
 	must(t, p.broker(primary).Kill())
-	p.until(primary, "another run", 5*time.Second, func(s record.Status) bool { return s.Healthy && s.Run != run })
+	p.until(primary, "another run", patient, func(s record.Status) bool { return s.Healthy && s.Run != run })
 	_, text := get(t, base+"/metrics")
-	for _, want := range []string{"broker_up 1", "fenced 0", `stops_total{reason="crashed"} 1`, `last_stop{reason="crashed"} 1`, "runs_total 2", "permit_age_seconds 0."} {
+	for _, want := range []string{"broker_up 1", "fenced 0", `stops_total{reason="crashed"} 1`, `last_stop{reason="crashed"} 1`, "runs_total 2"} {
 		if !strings.Contains(text, "mosqagent_guard_"+want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
+	}
+	var age float64
+	_, rest, _ := strings.Cut(text, "mosqagent_guard_permit_age_seconds ")
+	if _, err := fmt.Sscan(rest, &age); err != nil || age < 0 || age > patient.Seconds() {
+		t.Errorf("a permit's age of %v (%v) in:\n%s", age, err, text)
 	}
 }
 
 // get asks until somebody answers.
 func get(t *testing.T, url string) (code int, text string) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patient); ; time.Sleep(5 * time.Millisecond) {
 		answer, err := http.Get(url)
 		if err != nil {
 			if time.Now().After(end) {

@@ -35,7 +35,7 @@ func TestReplacedBrokerListensElsewhere(t *testing.T) {
 		t.Fatalf("they don't listen in the slots %d and %d", was, next)
 	}
 	must(t, p.broker(primary).Kill())
-	p.until(primary, "the crash", time.Second, func(s record.Status) bool { return s.Run == "" })
+	p.until(primary, "the crash", patient, func(s record.Status) bool { return s.Run == "" })
 	p.write(func(r *record.Record) { r.Pending = secondary }, primary, secondary)
 	p.write(func(r *record.Record) { *r = record.Record{Epoch: r.Epoch, Active: secondary, Slot: next} }, primary, secondary)
 	now := p.synced(primary).Slot
@@ -49,7 +49,7 @@ func TestReplacedBrokerListensElsewhere(t *testing.T) {
 	p.write(func(r *record.Record) { r.Standby, r.Run = "", "" }, primary, secondary)
 	run := p.status(secondary).Run
 	must(t, p.broker(secondary).Kill())
-	if s, _ := p.until(secondary, "a new run", 5*time.Second, func(s record.Status) bool { return s.Run != run && s.Healthy }); s.Slot != next {
+	if s, _ := p.until(secondary, "a new run", patient, func(s record.Status) bool { return s.Run != run && s.Healthy }); s.Slot != next {
 		t.Errorf("again, it listens in slot %d, not %d", s.Slot, next)
 	}
 }
@@ -64,9 +64,9 @@ func TestTheEndIsToldBeforeTheDiskIsLookedAt(t *testing.T) {
 	g.holds = func(string) bool { <-disk; return true }
 	g.mu.Unlock()
 	must(t, p.broker(primary).Kill())
-	p.until(primary, "the crash", time.Second, func(s record.Status) bool { return s.Run == "" && !s.Data })
+	p.until(primary, "the crash", patient, func(s record.Status) bool { return s.Run == "" && !s.Data })
 	close(disk)
-	p.until(primary, "the data", time.Second, func(s record.Status) bool { return s.Data })
+	p.until(primary, "the data", patient, func(s record.Status) bool { return s.Data })
 }
 
 // A guard that starts again in its pod has forgotten nothing: it gives its word
@@ -101,14 +101,14 @@ func TestHangupReadsTheConfigurationAnew(t *testing.T) {
 	p := newPair(t)
 	p.write(func(r *record.Record) { r.Active = primary })
 	p.start(primary)
-	p.until(primary, "an answer", 5*time.Second, func(s record.Status) bool { return s.Healthy })
+	p.until(primary, "an answer", patient, func(s record.Status) bool { return s.Healthy })
 	p.publish(primary, "let in", "1")
 	s := p.sides[primary]
 	text, err := os.ReadFile(s.conf)
 	must(t, err)
 	must(t, os.WriteFile(s.conf, []byte(strings.Replace(string(text), "allow_anonymous true", "allow_anonymous false", 1)), 0o600))
 	s.g.Hangup()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(tick) {
+	for end := time.Now().Add(patient); ; time.Sleep(tick) {
 		if out, err := p.tryPublish(primary, "shut out", "1"); err != nil {
 			if !strings.Contains(out, "ot authorised") {
 				t.Errorf("publishing: %s", out)
