@@ -43,19 +43,20 @@ func (l ledger) judge(has map[string]string, fault time.Duration, forgets bool) 
 			}
 		}
 		value := has[topic]
+		last := done[len(done)-1].Value
+		if forgets && value == "" && last != "" {
+			gone++
+			continue
+		}
 		match := slices.ContainsFunc(done[known:], func(e load.Event) bool { return e.Value == value })
 		// Before the first of them there may have been nothing.
 		if !match && value == "" && done[known].At >= fault-margin {
 			match = true
 		}
-		if !match && value == "" && forgets {
-			gone++
-			continue
-		}
 		if !match {
 			wrong = append(wrong, fmt.Sprintf("retained: %s is %q, after the changes %s", topic, value, values(done[known:])))
 		}
-		if value != done[len(done)-1].Value {
+		if value != last {
 			stale++
 		}
 	}

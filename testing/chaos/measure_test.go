@@ -136,6 +136,9 @@ func TestLedger(t *testing.T) {
 			t.Errorf("%q: %q, %d", value, wrong, stale)
 		}
 	}
+	if _, stale, gone := l.judge(map[string]string{}, 10000*ms, true); stale != 0 || gone != 1 {
+		t.Errorf("nothing is left of the last moment, as may be, but %d stale, %d gone", stale, gone)
+	}
 	l.settle(map[string]string{topic: "3"})
 	if wrong, stale, gone := l.judge(map[string]string{}, 20000*ms, true); len(wrong) != 0 || stale != 0 || gone != 1 {
 		t.Errorf("nothing is left, as may be, but %q, %d stale, %d gone", wrong, stale, gone)
