@@ -48,7 +48,7 @@ func Read(ctx context.Context, from string, o ReadOptions) (Image, error) {
 // oci-archive:FILE, docker-archive:FILE, or REGISTRY/NAME[:TAG][@DIGEST], the
 // tag being latest where there is neither. Layers are read when needed, and of
 // an index in a registry images as well. Errors carry fault.Usage where from
-// can't be read as any of these, and fault.Unreachable with a hint where a
+// can't be read as any of these or isn't there, and fault.Unreachable with a hint where a
 // registry doesn't give the image.
 func ReadArtifact(ctx context.Context, from string, o ReadOptions) (Artifact, error) {
 	a, err := read(ctx, from, o)
