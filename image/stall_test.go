@@ -98,13 +98,7 @@ func TestReadEndsWhereTheRegistryHangs(t *testing.T) {
 		if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, at.Load().(string)) {
 			return false
 		}
-		whole := httptest.NewRecorder()
-		f.Handler.ServeHTTP(whole, r)
-		for key := range whole.Header() {
-			w.Header().Set(key, whole.Header().Get(key))
-		}
-		_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2]) // the client may have gone
-		_ = http.NewResponseController(w).Flush()
+		f.half(w, r)
 		<-over
 		return true
 	}
@@ -158,6 +152,17 @@ func TestReadEndsWhereTheRegistryHangs(t *testing.T) {
 	if _, err := back.ConfigFile(); !strings.Contains(errorText(err), says) {
 		t.Errorf("in the config: %v", err)
 	}
+}
+
+// half gives half of the answer.
+func (f *fakeRegistry) half(w http.ResponseWriter, r *http.Request) {
+	whole := httptest.NewRecorder()
+	f.Handler.ServeHTTP(whole, r)
+	for key := range whole.Header() {
+		w.Header().Set(key, whole.Header().Get(key))
+	}
+	_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2]) // the client may have gone
+	_ = http.NewResponseController(w).Flush()
 }
 
 func errorText(err error) string {
