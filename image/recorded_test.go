@@ -77,11 +77,7 @@ func readRecorded(t *testing.T, dir string) map[string]v1.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := index.IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range m.Manifests {
+	for _, d := range manifests(t, index) {
 		name := d.Digest.String()
 		if tag := d.Annotations[nameNote]; tag != "" {
 			name = "tag " + tag
@@ -91,6 +87,15 @@ func readRecorded(t *testing.T, dir string) map[string]v1.Image {
 		}
 	}
 	return found
+}
+
+func manifests(t testing.TB, index v1.ImageIndex) []v1.Descriptor {
+	t.Helper()
+	m, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Manifests
 }
 
 // record has cosign sign and attest nothing, in both forms.
@@ -131,11 +136,7 @@ func record(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := referrers.IndexManifest()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range m.Manifests {
+		for _, d := range manifests(t, referrers) {
 			if all[d.Digest.String()], err = remote.Image(to.Digest(d.Digest.String())); err != nil {
 				t.Fatal(err)
 			}

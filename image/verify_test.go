@@ -216,12 +216,8 @@ func bundles(t testing.TB, host, digest string) []v1.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := index.IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var found []v1.Image
-	for _, d := range m.Manifests {
+	for _, d := range manifests(t, index) {
 		if d.ArtifactType != bundleType {
 			continue
 		}

@@ -62,7 +62,7 @@ func TestRealBinaries(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, trace := range []string{o.Cache, "/source/work/", "/source/steps/", "toolchain"} {
+		for _, trace := range []string{o.Cache, filepath.Join("source", "work"), filepath.Join("source", "steps"), "toolchain"} {
 			if bytes.Contains(data, []byte(trace)) {
 				t.Errorf("%s holds %q", path, trace)
 			}
