@@ -9,12 +9,15 @@ import (
 
 	"github.com/mosqbuild/mosqbuild/certs"
 	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/files"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/state"
 	"github.com/mosqbuild/mosqbuild/passwd"
 )
 
-func TestDeployedPair(t *testing.T) {
+// deployedPair is a pair's state as the first rendering makes it.
+func deployedPair(t *testing.T) (state.Dir, config.Config, files.Secrets) {
+	t.Helper()
 	d := state.Dir{Path: filepath.Join(t.TempDir(), "state")}
 	cfg := config.Default()
 	cfg.Deploy.Profile = config.ProfileHA
@@ -22,6 +25,11 @@ func TestDeployedPair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return d, cfg, first
+}
+
+func TestDeployedPair(t *testing.T) {
+	d, cfg, first := deployedPair(t)
 	again, err := d.Deployed(cfg, "")
 	if err != nil || !bytes.Equal(first.Bridge.Client.Key, again.Bridge.Client.Key) || !bytes.Equal(first.Bridge.Server.Cert, again.Bridge.Server.Cert) {
 		t.Errorf("the bridge's certificates were made twice: %v", err)
@@ -83,13 +91,7 @@ func TestDeployedPair(t *testing.T) {
 // A renewal keeps the pair's authority, as long as none is asked for: brokers and
 // agents of before and after trust each other.
 func TestRenewedPair(t *testing.T) {
-	d := state.Dir{Path: filepath.Join(t.TempDir(), "state")}
-	cfg := config.Default()
-	cfg.Deploy.Profile = config.ProfileHA
-	first, err := d.Deployed(cfg, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	d, cfg, first := deployedPair(t)
 	for _, newCA := range []bool{false, true} {
 		if _, err := d.MakeCerts(state.CertsRequest{Name: cfg.Name, Hosts: cfg.ServerHosts(), Force: true, NewCA: newCA, Bridge: true}); err != nil {
 			t.Fatal(err)
