@@ -41,6 +41,7 @@ type cached struct {
 	Digest, DiffID v1.Hash
 	Size           int64
 	Base           base
+	Seal           seal
 }
 
 // packagesLayer returns the layer of the packages and what the other layers
@@ -96,8 +97,8 @@ type layerCache struct {
 func (c layerCache) blob() string { return filepath.Join(c.dir, c.key+c.packing.extension()) }
 func (c layerCache) info() string { return filepath.Join(c.dir, c.key+".json") }
 
-// read returns the cached layer after reading all of it once: a file cut short
-// or overwritten is an error, as is one that isn't there.
+// read returns the cached layer: a file cut short or overwritten is an error, as
+// is one that isn't there. One that isn't sealed is read once, and sealed.
 func (c layerCache) read() (*layer, base, error) {
 	data, err := os.ReadFile(c.info())
 	if err != nil {
@@ -110,21 +111,49 @@ func (c layerCache) read() (*layer, base, error) {
 	if err := json.Unmarshal(data[65:], &meta); err != nil {
 		return nil, base{}, fmt.Errorf("reading %q: %w", c.info(), err)
 	}
-	f, err := os.Open(c.blob())
-	if err != nil {
+	l := &layer{digest: meta.Digest, diffID: meta.DiffID, size: meta.Size, mediaType: c.packing.mediaType(), open: c.open, file: c.blob()}
+	if meta.Seal.holds(c.blob(), meta.Size) {
+		now := time.Now()
+		_ = os.Chtimes(c.info(), now, now) // so that no other build removes it meanwhile
+		return l, meta.Base, nil
+	}
+	if err := c.check(meta); err != nil {
 		return nil, base{}, err
+	}
+	_ = c.describe(meta) // else it is read the next time, too
+	return l, meta.Base, nil
+}
+
+// check reads all of the blob.
+func (c layerCache) check(meta cached) error {
+	f, err := c.open()
+	if err != nil {
+		return err
 	}
 	h := sha256.New()
 	n, err := io.Copy(h, f)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, base{}, err
+		return err
 	}
 	if n != meta.Size || sum(h) != meta.Digest {
-		return nil, base{}, fmt.Errorf("reading %q: checksum differs", c.blob())
+		return fmt.Errorf("reading %q: checksum differs", c.blob())
 	}
-	now := time.Now()
-	_ = os.Chtimes(c.info(), now, now) // so that no other build removes it meanwhile
-	return &layer{digest: meta.Digest, diffID: meta.DiffID, size: meta.Size, mediaType: c.packing.mediaType(), open: c.open, file: c.blob()}, meta.Base, nil
+	return nil
+}
+
+// describe seals the blob and writes what is known of it.
+func (c layerCache) describe(meta cached) (err error) {
+	if meta.Seal, err = sealed(c.blob()); err != nil {
+		return err
+	}
+	data, err := json.Marshal(meta)
+	if err != nil {
+		return err
+	}
+	return replace(c.info(), publicMode, func(w io.Writer) error {
+		_, err := io.WriteString(w, hexSum(data)+"\n"+string(data))
+		return err
+	})
 }
 
 func (c layerCache) open() (io.ReadCloser, error) { return os.Open(c.blob()) }
@@ -143,15 +172,7 @@ func (c layerCache) write(ctx context.Context, entries []packages.Entry, of base
 		return nil, err
 	}
 	l.open, l.file = c.open, c.blob()
-	meta, err := json.Marshal(cached{l.digest, l.diffID, l.size, of})
-	if err != nil {
-		return nil, err
-	}
-	err = replace(c.info(), publicMode, func(w io.Writer) error {
-		_, err := io.WriteString(w, hexSum(meta)+"\n"+string(meta))
-		return err
-	})
-	if err != nil {
+	if err := c.describe(cached{Digest: l.digest, DiffID: l.diffID, Size: l.size, Base: of}); err != nil {
 		return nil, err
 	}
 	return l, c.prune()
@@ -195,8 +216,8 @@ func removeIfThere(path string) error {
 const temporary = ".new-*"
 
 // replace is atomicfile.Stream without the syncs, for what is checked by digest
-// whenever it is read and can be made anew: a cache or a layout after a power
-// cut.
+// when the machine has started anew since, and can be made anew: a cache or a layout
+// after a power cut.
 func replace(path string, mode fs.FileMode, fill func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), temporary)
 	if err != nil {
