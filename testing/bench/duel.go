@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
-	"os/exec"
 	"slices"
-	"syscall"
 	"time"
 )
 
@@ -15,7 +12,7 @@ import (
 type sample struct {
 	wall time.Duration
 	cpu  time.Duration // user and system, of all its processes
-	peak int64         // memory of the largest of them, in bytes; 0 is not measured
+	peak int64         // memory of the largest of them, in bytes; 0 is not known
 }
 
 // contender runs a job once, prepared anew; only the job itself is timed.
@@ -79,27 +76,4 @@ func median[T any, F cmp.Ordered](all []T, of func(T) F) F {
 	}
 	slices.Sort(figures)
 	return figures[len(figures)/2]
-}
-
-// timed runs a command to its end.
-func timed(c *exec.Cmd) (sample, error) {
-	var said bytes.Buffer
-	if c.Stdout == nil {
-		c.Stdout = &said
-	}
-	c.Stderr = &said
-	start := time.Now()
-	err := c.Run()
-	s := sample{wall: time.Since(start)}
-	if err != nil {
-		return s, fmt.Errorf("running %q: %w\n%s", c.Args, err, said.String())
-	}
-	s.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-	// Linux counts in KiB, and begins with what the process that starts another
-	// has had itself: https://man7.org/linux/man-pages/man2/getrusage.2.html.
-	var own syscall.Rusage
-	if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok && syscall.Getrusage(syscall.RUSAGE_SELF, &own) == nil && usage.Maxrss > own.Maxrss {
-		s.peak = usage.Maxrss * 1024
-	}
-	return s, nil
 }

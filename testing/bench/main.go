@@ -29,9 +29,12 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := error(nil)
-	if len(os.Args) == 3 && os.Args[1] == generateArg {
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == generateArg:
 		err = generate(ctx, os.Args[2])
-	} else {
+	case len(os.Args) > 2 && os.Args[1] == timedArg:
+		err = runTimed(os.Args[2:])
+	default:
 		err = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	}
 	stop()

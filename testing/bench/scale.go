@@ -53,8 +53,8 @@ func (w *workspace) scale(ctx context.Context) (scaled, error) {
 	return s, nil
 }
 
-// generateArg has this program write the packages and end: what it takes for
-// them would otherwise count as the peak memory of all that it starts.
+// generateArg has this program write the packages and end, and with that the
+// memory that it takes.
 const generateArg = "generate-packages"
 
 // generate writes the repository.
@@ -248,7 +248,7 @@ func memoryOfLarge(ctx context.Context, w *workspace) (result, error) {
 	}
 	a, b, err := w.duel(ctx, (w.pairs+2)/3, large.build(true), small.build(true))
 	if err == nil && (a.peak == 0 || b.peak == 0) {
-		err = leftOut("this program takes more memory itself")
+		err = leftOut("what starts it takes more memory")
 	}
 	r := ratio(float64(a.peak), float64(b.peak))
 	return result{ours: a.String(), peer: b.String(), ratio: r, reached: r}, err
