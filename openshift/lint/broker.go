@@ -3,11 +3,15 @@ package lint
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
+
+// officialImage is the name of the Eclipse project's own image.
+const officialImage = "eclipse-mosquitto"
 
 // defaultConf is where Mosquitto's images keep the configuration.
 const defaultConf = "/mosquitto/config/mosquitto.conf"
@@ -127,8 +131,12 @@ func (b *broker) before(major, minor int) bool {
 }
 
 func (b *broker) mosquitto() (major, minor int, ok bool) {
-	_, tag, _ := splitImage(b.container.Image)
-	for _, s := range []string{tag, b.version()} {
+	name, tag, _ := splitImage(b.container.Image)
+	said := []string{b.version(), tag}
+	if path.Base(name) == officialImage { // whose tags are Mosquitto's versions
+		slices.Reverse(said)
+	}
+	for _, s := range said {
 		m := leadingVersion.FindStringSubmatch(s)
 		if m == nil || m[2] == "" {
 			continue

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"net"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -80,7 +81,8 @@ func sameHosts(x, y bridge) bool {
 }
 
 // leads tells whether a bridge connects to a site. Of two files alone, that no
-// object mounts, the ports decide where the names don't.
+// object mounts, the ports decide where the names don't, and may be those of hosts
+// beside each other.
 func (p *project) leads(b bridge, to site, onlyTwo bool) bool {
 	for _, a := range b.addresses {
 		switch {
@@ -90,13 +92,18 @@ func (p *project) leads(b bridge, to site, onlyTwo bool) bool {
 			}
 		case namedAfter(to.conf.file, a.host):
 			return true
-		case onlyTwo:
+		case onlyTwo && !isDomain(a.host):
 			if _, ok := to.conf.listener(a.port); ok {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// isDomain tells whether a host is one out in the world.
+func isDomain(host string) bool {
+	return strings.Contains(host, ".") && net.ParseIP(host) == nil && !strings.Contains(host, ".svc")
 }
 
 // resolves tells whether a name in the cluster leads to a broker: that of a

@@ -99,33 +99,39 @@ func namesKey(words string) bool {
 func checkSecretVolumes(p *project, r *report) {
 	for _, b := range p.brokers {
 		for i, v := range b.spec.Volumes {
-			if v.Secret == nil || !p.keepsSecrets(b, v.Name) {
+			if v.Secret == nil {
 				continue
 			}
-			mode := int32(0o644)
+			whole := int32(0o644)
 			if v.Secret.DefaultMode != nil {
-				mode = *v.Secret.DefaultMode
+				whole = *v.Secret.DefaultMode
 			}
-			at := b.pod("volumes", i, "secret", "defaultMode")
-			for j, item := range v.Secret.Items {
-				if item.Mode != nil {
-					mode = *item.Mode
-					at = b.pod("volumes", i, "secret", "items", j, "mode")
+			report := func(key string, mode int32, at ...any) {
+				if mode&0o004 != 0 && p.keepsSecret(b, v.Name, key) {
+					r.add("MQ204", b.pod(append([]any{"volumes", i, "secret"}, at...)...), "set defaultMode: 0440 there; where no uid is assigned, with fsGroup in the pod's securityContext", "the files of Secret %s have mode %#o", v.Secret.SecretName, mode)
 				}
 			}
-			if mode&0o004 != 0 {
-				r.add("MQ204", at, "set defaultMode: 0440 there; where no uid is assigned, with fsGroup in the pod's securityContext", "the files of Secret %s have mode %#o", v.Secret.SecretName, mode)
+			if len(v.Secret.Items) == 0 {
+				report("", whole, "defaultMode")
+			}
+			for j, item := range v.Secret.Items {
+				if item.Mode == nil {
+					report(item.Key, whole, "defaultMode")
+				} else {
+					report(item.Key, *item.Mode, "items", j, "mode")
+				}
 			}
 		}
 	}
 }
 
-// keepsSecrets tells whether a volume is known to hold a key or a password file
-// of the broker.
-func (p *project) keepsSecrets(b *broker, volume string) bool {
+// keepsSecret tells whether that key of the Secret in a volume, or any where it is
+// "", is known to be a key or a password file of the broker.
+func (p *project) keepsSecret(b *broker, volume, key string) bool {
 	if b.conf != nil {
 		for _, d := range b.conf.directives {
-			if o := d.fileOption(); o != "" && o != "acl" && b.mounted(d.value).volume == volume {
+			o, file := d.fileOption(), b.mounted(d.value)
+			if o != "" && o != "acl" && file.volume == volume && (key == "" || file.key == key) {
 				return true
 			}
 		}
@@ -135,13 +141,16 @@ func (p *project) keepsSecrets(b *broker, volume string) bool {
 	if s == nil || !b.mounts(volume) {
 		return false
 	}
-	for key, data := range s.Data {
-		if holdsKey(string(data)) || key == corev1.TLSPrivateKeyKey {
+	is := func(name, data string) bool {
+		return (key == "" || name == key) && (holdsKey(data) || name == corev1.TLSPrivateKeyKey)
+	}
+	for name, data := range s.Data {
+		if is(name, string(data)) {
 			return true
 		}
 	}
-	for key, data := range s.StringData {
-		if holdsKey(data) || key == corev1.TLSPrivateKeyKey {
+	for name, data := range s.StringData {
+		if is(name, data) {
 			return true
 		}
 	}

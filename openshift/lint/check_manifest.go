@@ -22,6 +22,7 @@ func checkFields(p *project, r *report) {
 			at := place{o.file, m.line}
 			name := m.path[strings.LastIndex(m.path, ".")+1:]
 			switch {
+			case m.path == "sops": // what sops adds, and takes out again, of a file that it has sealed
 			case m.kind == wrongType:
 				must, fix, ok := strings.Cut(m.want, ": ")
 				if !ok {

@@ -119,6 +119,7 @@ const (
 	isContainerfile
 	isScript
 	isPEM
+	isACL // which nothing is known to be wrong with
 )
 
 func kindByName(name string) inputKind {
@@ -149,6 +150,8 @@ var (
 func kindOf(in Input) inputKind {
 	k := kindByName(in.Name)
 	switch {
+	case (k == isConf || k == isUnknown) && looksLikeACL(string(in.Data)):
+		return isACL
 	case bytes.Contains(in.Data, []byte("-----BEGIN ")) && k == isUnknown && bytes.HasPrefix(bytes.TrimSpace(in.Data), []byte("-----")):
 		return isPEM
 	case k == isConf && in.Walked && !looksLikeConf(string(in.Data)):
@@ -169,6 +172,9 @@ func kindOf(in Input) inputKind {
 
 // looksLikeConf tells whether most lines are options of mosquitto.conf.
 func looksLikeConf(data string) bool {
+	if looksLikeACL(data) {
+		return false
+	}
 	known, all := 0, 0
 	for _, d := range parseConf(data, func(int) place { return place{} }).directives {
 		all++
@@ -177,4 +183,20 @@ func looksLikeConf(data string) bool {
 		}
 	}
 	return known > 0 && 2*known > all
+}
+
+// looksLikeACL tells whether all lines are of an acl_file. A mosquitto.conf may
+// have the first two, too, but never alone.
+func looksLikeACL(data string) bool {
+	topics := 0
+	for _, d := range parseConf(data, func(int) place { return place{} }).directives {
+		switch d.key {
+		case "topic", "pattern":
+			topics++
+		case "user":
+		default:
+			return false
+		}
+	}
+	return topics > 0
 }

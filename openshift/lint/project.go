@@ -77,6 +77,7 @@ func (p *project) load(in Input) error {
 		p.containers = append(p.containers, parseContainerfile(in.Name, string(in.Data)))
 	case isScript:
 		p.scripts = append(p.scripts, script{in.Name, string(in.Data)})
+	case isACL:
 	case isPEM:
 		p.pems = append(p.pems, pemFile{place{in.Name, 1}, in.Data})
 	default:
