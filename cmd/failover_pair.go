@@ -21,8 +21,18 @@ type pairOptions struct {
 
 // status is the command that shows the pair, for hints.
 func (o pairOptions) status() string {
-	line := []string{"mosqbuild", "failover", "status"}
-	for _, f := range [][2]string{{"--kubeconfig", o.Kubeconfig}, {"--context", o.Context}, {"--namespace", o.Namespace}, {"--name", o.Name}} {
+	return command([]string{"mosqbuild", "failover", "status"},
+		[][2]string{{"--kubeconfig", o.Kubeconfig}, {"--context", o.Context}, {"--namespace", o.Namespace}, {"--name", o.Name}})
+}
+
+// kubectl is that for the same cluster.
+func (o pairOptions) kubectl() string {
+	return command([]string{"kubectl"}, [][2]string{{"--kubeconfig", o.Kubeconfig}, {"--context", o.Context}})
+}
+
+// command is a command line with the flags that have a value.
+func command(line []string, flags [][2]string) string {
+	for _, f := range flags {
 		if f[1] != "" {
 			line = append(line, f[0], f[1])
 		}
@@ -32,9 +42,10 @@ func (o pairOptions) status() string {
 
 // pair is the pair of brokers that the flags name.
 type pair struct {
-	client *kube.Client
-	agent  config.Agent
-	status string // the command that shows it
+	client  *kube.Client
+	agent   config.Agent
+	status  string // the command that shows it
+	kubectl string // with the cluster that is meant
 }
 
 // callTimeout bounds each call to the API server.
@@ -53,7 +64,7 @@ func (a *app) pair(o pairOptions) (*pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pair{client, cfg.Agent(nil), o.status()}, nil
+	return &pair{client, cfg.Agent(nil), o.status(), o.kubectl()}, nil
 }
 
 // read returns the clients' Service and the record in it, which there must be.
@@ -70,7 +81,7 @@ func (p *pair) read(ctx context.Context) (kube.Service, *record.Record, error) {
 		err = fault.Hint(err, "somebody has edited it; remove the annotation from Service %s, and the leading controller puts the record back", p.agent.Name)
 	case r == nil:
 		err = fault.Hint(fmt.Errorf("service %q has no record of who serves", p.agent.Name),
-			"is it the clients' Service of the profile ha, and do its controllers run? kubectl get pods -n %s", p.client.Namespace())
+			"is it the clients' Service of the profile ha, and do its controllers run? %s get pods -n %s", p.kubectl, p.client.Namespace())
 	}
 	return s, r, fault.With(fault.CheckFailed, err)
 }
@@ -88,11 +99,11 @@ func (p *pair) explain(verb string, err error) error {
 	service, namespace := "services/"+p.agent.Name, p.client.Namespace()
 	switch {
 	case errors.Is(err, kube.ErrNotFound):
-		err = fault.Hint(err, "name the pair with --namespace (now %s) and --name; kubectl get services -A lists what there is", namespace)
+		err = fault.Hint(err, "name the pair with --namespace (now %s) and --name; %s get services -A lists what there is", namespace, p.kubectl)
 	case errors.Is(err, kube.ErrForbidden):
-		err = fault.Hint(err, "you need the right to %s %s in namespace %s; ask: kubectl auth can-i %s %s -n %s", verb, service, namespace, verb, service, namespace)
+		err = fault.Hint(err, "you need the right to %s %s in namespace %s; ask: %s auth can-i %s %s -n %s", verb, service, namespace, p.kubectl, verb, service, namespace)
 	case err != nil:
-		err = fault.Hint(err, "does the cluster answer? kubectl get --raw /readyz")
+		err = fault.Hint(err, "does the cluster answer? %s get --raw /readyz", p.kubectl)
 	}
 	return fault.With(fault.Unreachable, err)
 }

@@ -16,7 +16,11 @@ func newFailoverPause(a *app, o *pairOptions) *cobra.Command {
 		Use:   "pause",
 		Short: "Have nothing switched but by request",
 		Long: `Have nothing switched but by request, until "mosqbuild failover resume": a broker
-that crashes starts again where it is, one that hangs or is lost stays so.`,
+that crashes or hangs starts again where it is, one that is lost stays so.
+
+Without deploy.storage the active broker starts again with nothing retained, and the
+other one follows it. So before you drain its node or end its pod, run "mosqbuild
+failover switch", which is obeyed while paused, too.`,
 		Example: `  mosqbuild failover pause`,
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runFailoverPause(c.Context(), a, *o, true, timeout) },
@@ -52,6 +56,6 @@ func runFailoverPause(ctx context.Context, a *app, o pairOptions, paused bool, t
 	if o.Format == "json" {
 		return printAsJSON(a.Out, map[string]bool{"paused": paused})
 	}
-	_, err = fmt.Fprintln(a.Out, map[bool]string{true: "paused: nothing is switched but by request", false: "resumed: faults are answered by a switch"}[paused])
+	_, err = fmt.Fprintln(a.Out, map[bool]string{true: "paused: nothing is switched but by request; without deploy.storage what is retained is lost if the active broker ends", false: "resumed: faults are answered by a switch"}[paused])
 	return err
 }

@@ -253,11 +253,11 @@ func TestFailoverSaysWhatIsMissing(t *testing.T) {
 		code fault.Code
 		want []string
 	}{
-		"no right to read":  {forbidden("GET"), "status", fault.Unreachable, []string{"the API server forbids it", "cannot do that", "kubectl auth can-i get services/m -n mq"}},
-		"no right to patch": {forbidden("PATCH"), "switch", fault.Unreachable, []string{"kubectl auth can-i patch services/m -n mq"}},
-		"no right to pause": {forbidden("PATCH"), "pause", fault.Unreachable, []string{"kubectl auth can-i patch services/m -n mq"}},
+		"no right to read":  {forbidden("GET"), "status", fault.Unreachable, []string{"the API server forbids it", "cannot do that", "/kubeconfig auth can-i get services/m -n mq"}},
+		"no right to patch": {forbidden("PATCH"), "switch", fault.Unreachable, []string{"/kubeconfig auth can-i patch services/m -n mq"}},
+		"no right to pause": {forbidden("PATCH"), "pause", fault.Unreachable, []string{"/kubeconfig auth can-i patch services/m -n mq"}},
 		"no Service":        {clusterWith(readyPair), "status -n other", fault.Unreachable, []string{"there is none", "--namespace (now other)"}},
-		"no record":         {&clusterAPI{annotations: map[string]string{}}, "status", fault.CheckFailed, []string{"has no record", "kubectl get pods -n mq"}},
+		"no record":         {&clusterAPI{annotations: map[string]string{}}, "status", fault.CheckFailed, []string{"has no record", "/kubeconfig get pods -n mq"}},
 		"a broken record":   {broken, "status", fault.CheckFailed, []string{"reading the annotation", "remove the annotation"}},
 		"no such context":   {clusterWith(readyPair), "status --context y", fault.Usage, []string{"reading the kubeconfig", "kubectl config get-contexts"}},
 	} {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,6 +57,9 @@ type Agent struct {
 	Selector map[string]string `json:"selector"`
 	// Replicas is the number of controllers, of which a verdict needs most.
 	Replicas int `json:"replicas"`
+	// Certificate is the name in every agent's certificate, which stays where a
+	// Template is given another Name. Default: Name-agent.
+	Certificate string `json:"certificate,omitempty"`
 	// Listener is the broker's that probes log in to, a direct one.
 	Listener Listener `json:"listener"`
 	// Clients are the clients' listeners, as in mosquitto.conf; a guard opens them
@@ -75,20 +79,20 @@ func (c Config) Agent(labels map[string]string) Agent {
 		l, _ = c.Listener(true)
 	}
 	return Agent{
-		Name: c.Name, Namespace: c.Deploy.Namespace, Selector: labels, Replicas: Controllers, Listener: l.Direct(), Clients: c.Listeners,
+		Name: c.Name, Namespace: c.Deploy.Namespace, Selector: labels, Replicas: c.Failover.Controllers, Certificate: c.Name + "-agent", Listener: l.Direct(), Clients: c.Listeners,
 		Persistent: c.Deploy.Volume() != "", Failover: c.Failover,
 	}
 }
 
-// Controllers is how many failover controllers there are: with three, two
-// remain of whatever node is lost, and are most.
+// Controllers is how many failover controllers there are by default: with three,
+// two remain of whatever node is lost, and are most.
 const Controllers = 3
 
-// ReadAgent parses an agent.json, strictly.
+// ReadAgent parses an agent.json. What it doesn't know is of a newer one, whose
+// settings come before its image.
 func ReadAgent(data []byte) (Agent, error) {
 	var a Agent
 	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
 	if err := dec.Decode(&a); err != nil {
 		return a, fmt.Errorf("reading the agent's settings: %w", err)
 	}
@@ -138,7 +142,7 @@ func (a Agent) Guards(role string) string { return a.Name + "-" + role + "-guard
 func (a Agent) Controllers() string { return a.Name + "-failover" }
 
 // ServerName is the name in every agent's certificate.
-func (a Agent) ServerName() string { return a.Name + "-agent" }
+func (a Agent) ServerName() string { return cmp.Or(a.Certificate, a.Name+"-agent") }
 
 // LeaseName is the Lease that the controllers elect their leader by.
 func (a Agent) LeaseName() string { return a.Name + "-failover" }

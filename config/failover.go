@@ -15,6 +15,9 @@ const (
 // checked: with sums that are off, a broker could outlive its permit, or one
 // lost packet could cost a switch.
 type Failover struct {
+	// Controllers is how many failover controllers there are, each on a node of its
+	// own: 3, or on a cluster of two nodes 2. Default: 3.
+	Controllers int `yaml:"controllers" json:"-"`
 	// Probe is how a broker is watched.
 	Probe FailoverProbe `yaml:"probe" json:"probe"`
 	// Permit is what keeps a broker that nobody reaches from going on.
@@ -88,12 +91,13 @@ const jitter = 2.2
 
 func defaultFailover() Failover {
 	return Failover{
-		Probe:    FailoverProbe{Interval: Duration(250 * time.Millisecond), Strikes: 3, Timeout: Duration(300 * time.Millisecond)},
-		Permit:   FailoverPermit{Age: Duration(time.Second), Margin: Duration(200 * time.Millisecond)},
-		Lease:    FailoverLease{Duration: Duration(2 * time.Second), Renew: Duration(1500 * time.Millisecond), Retry: Duration(300 * time.Millisecond)},
-		HoldDown: Duration(30 * time.Second),
-		Leave:    Duration(45 * time.Second),
-		Failback: Failback{Mode: FailbackManual, After: Duration(5 * time.Minute)},
+		Controllers: Controllers,
+		Probe:       FailoverProbe{Interval: Duration(250 * time.Millisecond), Strikes: 3, Timeout: Duration(300 * time.Millisecond)},
+		Permit:      FailoverPermit{Age: Duration(time.Second), Margin: Duration(200 * time.Millisecond)},
+		Lease:       FailoverLease{Duration: Duration(2 * time.Second), Renew: Duration(1500 * time.Millisecond), Retry: Duration(300 * time.Millisecond)},
+		HoldDown:    Duration(30 * time.Second),
+		Leave:       Duration(45 * time.Second),
+		Failback:    Failback{Mode: FailbackManual, After: Duration(5 * time.Minute)},
 	}
 }
 

@@ -65,6 +65,11 @@ func TestReadRefuses(t *testing.T) {
 		"same key twice": {"name: a\nname: b\n", "already defined"},
 		"probes' user":   {"users: [{name: health}]\n", "users[0].name"},
 		"ACL":            {"users: [{name: a, acl: ['rw #']}]\n", "users[0].acl[0]"},
+		"ACL, # amid":    {"users: [{name: a, acl: ['read #', 'write a/#/b']}]\n", "users[0].acl[1]"},
+		"ACL, # behind":  {"users: [{name: a, acl: ['read a#']}]\n", "users[0].acl[0]"},
+		"ACL, + behind":  {"users: [{name: a, acl: ['deny a+/b']}]\n", "users[0].acl[0]"},
+		"controllers":    {"failover: {controllers: 1}\n", "failover.controllers"},
+		"namespace":      {"deploy: {namespace: -iot}\n", "deploy.namespace"},
 		"files, no key":  {"tls: {source: files, ca: a, cert: b}\n", "tls.key"},
 		"key type":       {"tls: {keyType: dsa}\n", "tls.keyType"},
 		"colon in user":  {"users: [{name: 'a:b'}]\n", "users[0].name"},
@@ -77,6 +82,17 @@ func TestReadRefuses(t *testing.T) {
 		_, err := Read("x.yaml", []byte(c.in))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q in it", name, err, c.want)
+		}
+	}
+}
+
+func TestReadTakes(t *testing.T) {
+	for _, in := range []string{
+		"users: [{name: a, acl: ['read +/a/+', 'deny #', 'readwrite $SYS/#', 'write /', 'read a//b c', 'write +']}]\n",
+		"deploy: {namespace: 3scale-iot}\nfailover: {controllers: 2}\n",
+	} {
+		if _, err := Read("x.yaml", []byte(in)); err != nil {
+			t.Errorf("%s: %v", in, err)
 		}
 	}
 }

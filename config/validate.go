@@ -10,11 +10,15 @@ import (
 
 var (
 	dnsLabel   = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
+	namespace  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 	hostName   = regexp.MustCompile(`^(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`)
 	userName   = regexp.MustCompile(`^[^#:\s\pC]([^:\pC]*[^:\s\pC])?$`)
 	quantity   = regexp.MustCompile(`^[1-9][0-9]*(k|M|G|Ki|Mi|Gi)?$`)
-	accessRule = regexp.MustCompile(`^(read|write|readwrite|deny) \S(.*\S)?$`)
-	keyTypes   = []string{"ecdsa-p256", "rsa:2048", "rsa:3072", "rsa:4096"}
+	accessRule = regexp.MustCompile(`^(read|write|readwrite|deny) (\S(?:.*\S)?)$`)
+	// topicFilter has its wildcards where MQTT has them, each a whole level and # the
+	// last one: https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html section 4.7.1.
+	topicFilter = regexp.MustCompile(`^((\+|[^+#/]*)/)*(\+|#|[^+#/]*)$`)
+	keyTypes    = []string{"ecdsa-p256", "rsa:2048", "rsa:3072", "rsa:4096"}
 )
 
 // maxPort is the highest TCP port.
@@ -47,6 +51,7 @@ func (c Config) problems() []Problem {
 	c.checkUsers(&v)
 	v.oneOf("mosquitto", c.Mosquitto, "2.0", "2.1")
 	c.Deploy.check(&v)
+	v.check(c.Failover.Controllers == 2 || c.Failover.Controllers == 3, "failover.controllers", "%d is neither 2 nor 3", c.Failover.Controllers)
 	c.Failover.check(&v)
 	c.checkPair(&v)
 	return v
@@ -55,7 +60,7 @@ func (c Config) problems() []Problem {
 func (d Deploy) check(v *problems) {
 	v.oneOf("deploy.profile", d.Profile, ProfileOpenShift, ProfileLoadBalancer, ProfileHA)
 	if ns := d.Namespace; ns != "" {
-		v.check(dnsLabel.MatchString(ns) && len(ns) <= 63, "deploy.namespace", "%q is no namespace: lower case letters, digits and dashes, at most 63 bytes", ns)
+		v.check(namespace.MatchString(ns) && len(ns) <= 63, "deploy.namespace", "%q is no namespace: lower case letters, digits and dashes, no dash at either end, at most 63 bytes", ns)
 	}
 	if h := d.Host; h != "" {
 		v.check(validHost(h) && net.ParseIP(h) == nil, "deploy.host", "%q is no host name; a Route is found by name alone", h)
@@ -140,7 +145,12 @@ func (c Config) checkUsers(v *problems) {
 			v.check(u.Name != other.Name, at+".name", "%q is users[%d]'s name already", u.Name, j)
 		}
 		for j, rule := range u.ACL {
-			v.check(accessRule.MatchString(rule), fmt.Sprintf("%s.acl[%d]", at, j), "%q is no rule: read, write, readwrite or deny, a space, and a topic", rule)
+			at := fmt.Sprintf("%s.acl[%d]", at, j)
+			if is := accessRule.FindStringSubmatch(rule); is == nil {
+				v.check(false, at, "%q is no rule: read, write, readwrite or deny, a space, and a topic", rule)
+			} else {
+				v.check(topicFilter.MatchString(is[2]), at, "%q: the broker wouldn't start, since + and # must be a level of their own, and # the last one", rule)
+			}
 		}
 	}
 }

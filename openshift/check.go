@@ -3,6 +3,7 @@ package openshift
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -78,11 +79,22 @@ func checkPair(cfg config.Config, o Options) []error {
 	if o.TraefikPorts && cfg.Deploy.Ingress != config.IngressTraefik {
 		errs = append(errs, fmt.Errorf("the ports of Traefik go with the ingress %s, not %q", config.IngressTraefik, cfg.Deploy.Ingress))
 	}
+	for _, l := range cfg.Listeners {
+		if o.TraefikPorts && slices.Contains(traefikNames, l.Name) {
+			errs = append(errs, fmt.Errorf("listener %q: Traefik has an entry point of that name, which this one would take the place of", l.Name))
+		}
+	}
 	plain, _ := cfg.Listener(false)
+	if cfg.Deploy.Ingress == config.IngressTraefik {
+		plain = config.Listener{} // it has an entry point itself
+	}
 	for _, role := range []string{config.RolePrimary, config.RoleSecondary} {
 		for _, l := range cfg.Listeners {
 			if l != plain && l.Port == brokerPort(role) {
 				errs = append(errs, fmt.Errorf("listener %q: %d is the plain port of the Service %s", l.Name, l.Port, cfg.Broker(role)))
+			}
+			if cfg.Deploy.Ingress == config.IngressTraefik && l.Name == brokerEntry(role) {
+				errs = append(errs, fmt.Errorf("listener %q: the entry point of that name leads to the Service %s", l.Name, cfg.Broker(role)))
 			}
 		}
 	}

@@ -3,6 +3,8 @@ package openshift
 import (
 	"cmp"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 
 	"github.com/mosqbuild/mosqbuild/config"
@@ -72,10 +74,13 @@ func (c Client) throughRoute(out *strings.Builder, cfg config.Config, l config.L
 	if host == "" {
 		host = "HOST"
 		fmt.Fprintf(out, "No host was given, so the router chooses HOST: %s -o jsonpath='{.spec.host}'\n", inNamespace("oc get route "+cfg.Name, cfg))
-		if cfg.TLS.InCluster() {
+		switch {
+		case cfg.TLS.InCluster():
 			out.WriteString("The server certificate must carry it: put it into deploy.host\n")
-		} else {
-			out.WriteString("The server certificate must carry it: mosqbuild certs init --force --host HOST\n")
+		case cfg.TLS.Source == config.SourceFiles:
+			out.WriteString("The server certificate must carry it: have it issued with that name, and put it into deploy.host\n")
+		default:
+			out.WriteString("The server certificate must carry it: mosqbuild certs init --force --host HOST, and render again\n")
 		}
 	}
 	fmt.Fprintf(out, "From outside the cluster, through the Route (the router finds the broker by the TLS\n"+
@@ -119,9 +124,9 @@ func inNamespace(command string, cfg config.Config) string {
 func (c Client) command(host string, port int, l config.Listener) string {
 	switch {
 	case l.WebSockets && l.TLS:
-		return fmt.Sprintf("wss://%s:%d", host, port)
+		return "wss://" + net.JoinHostPort(host, strconv.Itoa(port))
 	case l.WebSockets:
-		return fmt.Sprintf("ws://%s:%d", host, port)
+		return "ws://" + net.JoinHostPort(host, strconv.Itoa(port))
 	}
 	s := fmt.Sprintf("XDG_CONFIG_HOME=%s mosquitto_sub -h %s -p %d", shell.Quote(c.OptionsDir), host, port)
 	if l.TLS {

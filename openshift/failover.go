@@ -14,7 +14,7 @@ import (
 )
 
 // controllers watch both brokers and switch the clients' Service. Each is on a
-// node of its own, of which two are most. A new one of a rollout finds no third
+// node of its own, of which two are most. A new one of a rollout finds no further
 // node that is free, so an old one goes first.
 func (d objects) controllers() *appsv1.Deployment {
 	labels := d.agentLabels()
@@ -22,7 +22,7 @@ func (d objects) controllers() *appsv1.Deployment {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: d.agentMeta(d.failoverName()),
 		Spec: appsv1.DeploymentSpec{
-			Replicas: new(int32(config.Controllers)),
+			Replicas: new(int32(d.cfg.Failover.Controllers)),
 			Strategy: appsv1.DeploymentStrategy{
 				Type: appsv1.RollingUpdateDeploymentStrategyType,
 				RollingUpdate: &appsv1.RollingUpdateDeployment{

@@ -1,6 +1,8 @@
 package openshift
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -20,12 +22,24 @@ type traefikPort struct {
 	Protocol    string          `json:"protocol"`
 }
 
+// traefikNames and traefikPorts are those of the entry points that the chart has of
+// its own, 9000 by older ones:
+// https://github.com/traefik/traefik-helm-chart/blob/master/traefik/values.yaml.
+var (
+	traefikNames = []string{"web", "websecure", "traefik", "metrics"}
+	traefikPorts = []int{8000, 8080, 8443, 9000, 9100}
+)
+
 // helmChartConfig opens the entry points in the Traefik that k3s installs. A
 // cluster has one HelmChartConfig of that name at most.
 func helmChartConfig(entries []entryPoint) (*crd.HelmChartConfig, error) {
 	values := traefikValues{Ports: map[string]traefikPort{}}
 	for _, e := range entries {
-		values.Ports[e.name] = traefikPort{e.port, e.port, map[string]bool{"default": true}, "TCP"}
+		port := e.port
+		if slices.Contains(traefikPorts, port) {
+			port += 10000
+		}
+		values.Ports[e.name] = traefikPort{port, e.port, map[string]bool{"default": true}, "TCP"}
 	}
 	text, err := yaml.Marshal(values)
 	if err != nil {

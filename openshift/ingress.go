@@ -44,6 +44,9 @@ type entryPoint struct {
 	tls     bool
 }
 
+// brokerEntry is the entry point that leads to the broker of that role.
+func brokerEntry(role string) string { return "mqtt-" + role }
+
 // entryPoints are one for each listener of the clients' Service, and one for
 // the plain listener of each broker, to look at them one by one.
 func (d objects) entryPoints() []entryPoint {
@@ -53,7 +56,7 @@ func (d objects) entryPoints() []entryPoint {
 	}
 	if _, plain := d.cfg.Listener(false); plain {
 		for _, role := range []string{config.RolePrimary, config.RoleSecondary} {
-			all = append(all, entryPoint{"mqtt-" + role, d.cfg.Broker(role), brokerPort(role), false})
+			all = append(all, entryPoint{brokerEntry(role), d.cfg.Broker(role), brokerPort(role), false})
 		}
 	}
 	return all

@@ -75,7 +75,14 @@ func (d objects) workloads() string {
 func (d objects) pairNotes(say func(string, ...any)) {
 	name, ns := d.cfg.Name, d.cfg.Deploy.Namespace
 	say("the Service %s has no selector: who serves is the controllers' to write there, so that applying the objects again switches nothing; they do so when both brokers are up: kubectl get endpointslices -n %s -l kubernetes.io/service-name=%s", name, ns, name)
-	say("three nodes are needed for all of it: a controller is on each of three, and two of them decide; on two nodes one waits, and a lost node may leave nobody to switch")
+	if d.cfg.Failover.Controllers == 2 {
+		say("of two controllers both decide: a broker that crashes or hangs is replaced, one whose node is lost isn't")
+	} else {
+		say("three nodes are needed: a controller is on each of three, and two of them decide; where there are two, set failover.controllers to 2, for a third controller, which finds no place, holds up each drain and rollout")
+	}
+	if user, group := d.cfg.Deploy.IDs(); !d.cfg.Deploy.Routed() {
+		say("the pods run as %d:%d, which OpenShift refuses unless they are in its range: kubectl get namespace %s -o yaml shows that, and deploy.user and deploy.group take numbers of it", user, group, ns)
+	}
 	say("a broker that comes back begins empty and takes over the other's retained messages; sessions and queued messages of a lost one are lost with it")
 	if d.cfg.Deploy.Volume() != "" {
 		say("with deploy.storage the broker that served last keeps what it saved, for when both lose power; a volume that can't leave a lost node keeps that broker from coming back elsewhere")

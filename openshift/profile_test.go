@@ -1,6 +1,7 @@
 package openshift_test
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -175,16 +176,24 @@ func firstPorts(rule networkingv1.NetworkPolicyIngressRule) (all []int) {
 
 func TestRefusedWishes(t *testing.T) {
 	pair := deployments()["ha"]
-	nowhere, plain, port, web := pair, pair, pair, pair
+	nowhere, plain, port, web, entry, broker, both := pair, pair, pair, pair, pair, pair, pair
 	nowhere.Deploy.Namespace = ""
 	plain.Deploy.Ingress, plain.Listeners = config.IngressRoute, plain.Listeners[:1]
 	port.Listeners = []config.Listener{{Name: "mqtt", Port: 1883}, {Name: "mqtts", Port: 3883, TLS: true}}
 	web.Listeners = []config.Listener{{Name: "mqtt", Port: 2883}, {Name: "ws", Port: 3883, WebSockets: true}}
+	for listener, cfg := range map[config.Listener]*config.Config{
+		{Name: "web", Port: 1883}: &entry, {Name: "mqtt-primary", Port: 1883}: &broker, {Name: "mqtt", Port: 2883}: &both,
+	} {
+		cfg.Deploy.Ingress, cfg.Listeners = config.IngressTraefik, []config.Listener{listener}
+	}
 	for name, c := range map[string]struct {
 		cfg  config.Config
 		o    openshift.Options
 		want string
 	}{
+		"Traefik's own entry":   {entry, openshift.Options{TraefikPorts: true}, `"web": Traefik has an entry point`},
+		"a broker's entry":      {broker, openshift.Options{}, "leads to the Service mosquitto-primary"},
+		"two entries, one port": {both, openshift.Options{}, "2883 is the plain port"},
 		"no namespace":          {nowhere, openshift.Options{}, "needs deploy.namespace"},
 		"a Route to plain":      {plain, openshift.Options{}, "listener with TLS"},
 		"a port twice":          {port, openshift.Options{}, "3883 is the plain port"},
@@ -198,6 +207,38 @@ func TestRefusedWishes(t *testing.T) {
 		c.o.Image, c.o.AgentImage = image, agentImage
 		if _, err := openshift.Objects(c.cfg, bundle(t, c.cfg), c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q in it", name, err, c.want)
+		}
+	}
+}
+
+// TestTraefikPorts: where Traefik listens already, it takes clients at that port
+// through another one of its own.
+func TestTraefikPorts(t *testing.T) {
+	cfg := profiles()["ha-traefik"]
+	cfg.Mosquitto, cfg.Listeners = "2.1", append(slices.Clone(cfg.Listeners), config.Listener{Name: "wss", Port: 8443, TLS: true, WebSockets: true})
+	text := string(write(t, objects(t, cfg)))
+	for _, want := range []string{"port: 18443", "exposedPort: 8443", "port: 8883", "exposedPort: 8883"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+// TestIPv6Address: in a cluster of both families a Service has IPv4 alone unless it
+// asks for more.
+func TestIPv6Address(t *testing.T) {
+	for name, want := range map[string]string{"2001:db8::7": "[IPv6]", "192.0.2.7": "[]"} {
+		for _, profile := range []string{"loadbalancer", "ha"} {
+			cfg := profiles()[profile]
+			cfg.Deploy.LoadBalancer.Address = name
+			for _, s := range find[corev1.Service](objects(t, cfg)) {
+				if s.Spec.Type != corev1.ServiceTypeLoadBalancer {
+					continue
+				}
+				if got := fmt.Sprint(s.Spec.IPFamilies); got != want || (want == "[]") != (s.Spec.IPFamilyPolicy == nil) {
+					t.Errorf("%s, %s: families %s, policy %v, want %s", profile, name, got, s.Spec.IPFamilyPolicy, want)
+				}
+			}
 		}
 	}
 }

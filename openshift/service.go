@@ -2,6 +2,7 @@ package openshift
 
 import (
 	"maps"
+	"net"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -70,6 +71,10 @@ func (d objects) balanced(s *corev1.Service) *corev1.Service {
 	annotations := map[string]string{}
 	if address := d.cfg.Deploy.LoadBalancer.Address; address != "" {
 		annotations[annotationAddress] = address
+		if ip := net.ParseIP(address); ip != nil && ip.To4() == nil { // else a cluster of both families gives it IPv4 alone
+			s.Spec.IPFamilyPolicy = new(corev1.IPFamilyPolicyPreferDualStack)
+			s.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv6Protocol}
+		}
 	}
 	if host := d.cfg.Deploy.Host; host != "" {
 		annotations[annotationHost] = host
