@@ -24,7 +24,7 @@ type origin struct {
 const ownRelease = "mosqbuild-release"
 
 // alpinePath is how Alpine's mirrors lay out their repositories.
-var alpinePath = regexp.MustCompile(`/(?:v([0-9]+\.[0-9]+)|(edge))/(?:main|community|testing)/$`)
+var alpinePath = regexp.MustCompile(`/(?:v([0-9]+\.[0-9]+)|(edge)|latest-stable)/(?:main|community|testing)/$`)
 
 // originOf goes by what is the same of a repository and of its mirrors, those
 // that are signed anew among them: an image has one list, wherever it is made.
@@ -36,7 +36,10 @@ func originOf(lock *packages.Lock, p packages.Package) origin {
 	release := alpinePath.FindStringSubmatch(from.url + "/")
 	switch {
 	case release != nil:
-		from.namespace, from.supplier, from.distro = "alpine", "Alpine Linux", "alpine-"+release[1]+release[2]
+		from.namespace, from.supplier = "alpine", "Alpine Linux"
+		if which := release[1] + release[2]; which != "" { // of latest-stable it isn't known
+			from.distro = "alpine-" + which
+		}
 	case slices.ContainsFunc(lock.Packages, func(q packages.Package) bool {
 		return q.Repository == p.Repository && q.Name == ownRelease
 	}):

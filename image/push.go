@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -67,7 +68,8 @@ type Pushed struct {
 
 // Push uploads what the registry lacks of img: blobs and, at the same time, the
 // list of its contents, as an artifact that refers to it, and signatures where
-// o.Signer makes them; then the manifest under the tag, so that a failure leaves no
+// o.Signer makes them (once more after the manifest, where the registry wants that
+// first); then the manifest under the tag, so that a failure leaves no
 // tag behind.
 // Of an index each image has such a list and signatures, and the index others,
 // and the images come by digest. The layer of test credentials is left out unless
@@ -105,23 +107,9 @@ func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, err
 	}
-	// Another one: where a tag stands for the list of referrers, the library counts
-	// that as done, but not as to do.
-	beside, err := remote.NewPusher(opts...)
-	if err != nil {
-		return Pushed{}, err
-	}
-	opts = append(opts, remote.Reuse(beside)) // one login for all that is attached
-	group.Go(func() (err error) {
-		if pushed.SBOM, err = attach(tag.Repository, lists, opts); err != nil {
-			return fmt.Errorf("pushing the SBOM to %q: %w", o.Reference, err)
-		}
-		if o.Signer == nil {
-			return nil
-		}
-		if err := o.Signer.signAll(tag, lists, opts); err != nil {
-			return fmt.Errorf("signing %q: %w", o.Reference, err)
-		}
+	early := errors.New("not tried")
+	group.Go(func() error {
+		pushed.SBOM, early = o.beside(tag, lists, opts)
 		return nil
 	})
 	group.Go(func() error {
@@ -130,7 +118,16 @@ func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 		}
 		return nil
 	})
-	if err := group.Wait(); err != nil {
+	err = group.Wait()
+	switch wanted := lists[len(lists)-1].list != nil; {
+	case err != nil:
+	case notFound(early), early == nil && wanted && pushed.SBOM == "":
+		opts = append(opts, remote.WithContext(ctx)) // the group's is over
+		pushed.SBOM, err = o.late(ctx, pusher, img, tag, lists, opts)
+	default:
+		err = early
+	}
+	if err != nil {
 		return Pushed{}, explain(ctx, err, pushHint(err, tag))
 	}
 	if err := pusher.Push(ctx, tag, img); err != nil {
@@ -139,6 +136,43 @@ func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 	pushed.Reference = repositoryName(tag) + "@" + pushed.Digest
 	pushed.Uploaded = int(transport.uploaded.Load())
 	return pushed, nil
+}
+
+// beside puts the lists of contents and the signatures beside the image, and
+// returns the digest of the last list.
+func (o PushOptions) beside(tag name.Tag, lists []listed, opts []remote.Option) (sbom string, err error) {
+	// One pusher, and so one login, for all of it, but another than for the image: where
+	// a tag stands for the list of referrers, the library counts that as done, but not as
+	// to do. It remembers what failed, too.
+	pusher, err := remote.NewPusher(opts...)
+	if err != nil {
+		return "", err
+	}
+	opts = append(slices.Clone(opts), remote.Reuse(pusher))
+	if sbom, err = attach(tag.Repository, lists, opts); err != nil {
+		return "", fmt.Errorf("pushing the SBOM to %q: %w", o.Reference, err)
+	}
+	if o.Signer == nil {
+		return sbom, nil
+	}
+	if err := o.Signer.signAll(tag, lists, opts); err != nil {
+		return "", fmt.Errorf("signing %q: %w", o.Reference, err)
+	}
+	return sbom, nil
+}
+
+// late is beside for a registry that wants the image first, though it mustn't:
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests-with-subject.
+// By its digest alone the image is there, and no tag leads to it.
+func (o PushOptions) late(ctx context.Context, p *remote.Pusher, img Artifact, tag name.Tag, lists []listed, opts []remote.Option) (string, error) {
+	digest, err := img.Digest()
+	if err == nil {
+		err = p.Push(ctx, tag.Digest(digest.String()), img)
+	}
+	if err != nil {
+		return "", fmt.Errorf("pushing to %q: %w", o.Reference, err)
+	}
+	return o.beside(tag, lists, opts)
 }
 
 // choose returns the image to push, with or without the defaults layer, and

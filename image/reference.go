@@ -65,10 +65,12 @@ func CheckPullable(ref string) error {
 	return nil
 }
 
-// repositoryName is the repository as people write it: Docker Hub's own host
-// name appears in no command.
-func repositoryName(t name.Tag) string {
-	s := t.Repository.Name()
+// repositoryName is the repository as people write it.
+func repositoryName(t name.Tag) string { return usualName(t.Repository.Name()) }
+
+// usualName is the name of an image as people write it: Docker Hub's own host name
+// appears in no command.
+func usualName(s string) string {
 	if rest, ok := strings.CutPrefix(s, "index.docker.io/"); ok {
 		return "docker.io/" + rest
 	}

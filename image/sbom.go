@@ -85,8 +85,8 @@ func (m material) document(entries []packages.Entry) (*v2_3.Document, error) {
 		return nil, err
 	}
 	doc.Files = sbomFiles(m.below, own)
-	for _, f := range doc.Files {
-		relate(whole.PackageSPDXIdentifier, common.TypeRelationshipContains, f.FileSPDXIdentifier)
+	for _, f := range doc.Files { // "contains" would mean that the files of all packages were listed, and summed up
+		relate(f.FileSPDXIdentifier, common.TypeRelationshipFileAdded, whole.PackageSPDXIdentifier)
 	}
 	return doc, nil
 }

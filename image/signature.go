@@ -113,7 +113,7 @@ func (k PublicKey) payload(a attached) (claim, error) {
 	if p.Critical.Type != payload.CosignSignatureType {
 		return claim{}, fmt.Errorf("what was signed is a %q, not a %q", p.Critical.Type, payload.CosignSignatureType)
 	}
-	return claim{raw: a.data, digests: []string{p.Critical.Image.DockerManifestDigest}, identity: p.Critical.Identity.DockerReference}, nil
+	return claim{raw: a.data, digests: []string{p.Critical.Image.DockerManifestDigest}, identity: usualName(p.Critical.Identity.DockerReference)}, nil
 }
 
 // envelope checks the signature in an envelope and reads the statement.
