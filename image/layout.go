@@ -132,11 +132,16 @@ func readIndex(dir string) (v1.IndexManifest, error) {
 // beside it and renamed, in one of ours the index changes last.
 func (c contents) writeLayout(ctx context.Context, dir string) error {
 	switch entries, err := os.ReadDir(dir); {
-	case errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0:
+	case errors.Is(err, fs.ErrNotExist):
 		if err := c.newLayout(ctx, dir); !errors.Is(err, fs.ErrExist) {
 			return err
 		} // else another build was quicker
 	case err != nil:
+		return err
+	case len(entries) == 0: // it may be a mount, which nothing can take the place of
+		if err = c.updateLayout(ctx, dir); err != nil {
+			err = errors.Join(err, emptied(dir))
+		}
 		return err
 	}
 	index, err := readIndex(dir)
@@ -149,6 +154,14 @@ func (c contents) writeLayout(ctx context.Context, dir string) error {
 		}
 	}
 	return c.updateLayout(ctx, dir)
+}
+
+// emptied takes out of a folder what was to become a layout and didn't.
+func emptied(dir string) error {
+	if _, err := os.Lstat(filepath.Join(dir, indexFile)); err == nil { // that of another build
+		return nil
+	}
+	return errors.Join(os.RemoveAll(filepath.Join(dir, "blobs")), removeIfThere(filepath.Join(dir, layoutFile)))
 }
 
 // foreignLayout is what mustn't be written over unasked.
@@ -171,6 +184,7 @@ func (c contents) newLayout(ctx context.Context, dir string) error {
 // newFolder makes the folder dir, at mode 0700, of what fill writes into one
 // beside it. In place of an empty folder it comes, of any other not.
 func newFolder(dir string, fill func(tmp string) error) (err error) {
+	dir = filepath.Clean(dir)
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
@@ -187,7 +201,7 @@ func newFolder(dir string, fill func(tmp string) error) (err error) {
 	if err := fill(tmp); err != nil {
 		return err
 	}
-	return os.Rename(tmp, dir)
+	return unix.Rename(tmp, dir) // os.Rename takes the place of no folder
 }
 
 // updateLayout holds a lock on the folder, since it removes what the index no

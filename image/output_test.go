@@ -285,6 +285,38 @@ func TestFailureLeavesNoOutput(t *testing.T) {
 	}
 }
 
+// TestWriteIntoAnEmptyFolder stays in the folder, which may be a mount, and empties
+// it again where it fails.
+func TestWriteIntoAnEmptyFolder(t *testing.T) {
+	img := testImage(t)
+	dir := t.TempDir()
+	before, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := image.Write(cancelled, img, image.Output{Format: image.FormatOCI, Path: dir}, testName); !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v, want that of the context", err)
+	}
+	noLeftovers(t, dir)
+	write(t, img, image.Output{Format: image.FormatOCI, Path: dir + "/"})
+	if after, err := os.Stat(dir); err != nil || !os.SameFile(before, after) {
+		t.Errorf("it is another folder: %v", err)
+	}
+	if got, err := image.Open(dir); err != nil || digest(t, got) != digest(t, img) {
+		t.Errorf("the layout in it: %v", err)
+	}
+	fresh := filepath.Join(dir, "blobs", "..", "..", filepath.Base(dir)+"-new") + "/"
+	write(t, img, image.Output{Format: image.FormatOCI, Path: fresh})
+	if _, err := image.Open(fresh); err != nil {
+		t.Error(err)
+	}
+	if err := os.RemoveAll(fresh); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWriteRefuses(t *testing.T) {
 	img := testImage(t)
 	file := filepath.Join(t.TempDir(), "file")
