@@ -88,6 +88,9 @@ func loginFiles(named string) ([]string, error) {
 		runtime = "/run/containers/" + strconv.Itoa(os.Getuid())
 	}
 	files := []string{filepath.Join(runtime, "containers", "auth.json"), filepath.Join(runtime, "auth.json")}
+	if os.Getenv("XDG_RUNTIME_DIR") == "" { // podman makes do with what systemd has made, skopeo doesn't
+		files = append(files, filepath.Join("/run/user", strconv.Itoa(os.Getuid()), "containers", "auth.json"))
+	}
 	if dir, err := os.UserConfigDir(); err == nil {
 		files = append(files, filepath.Join(dir, "containers", "auth.json"))
 	}

@@ -35,6 +35,7 @@ type authEntry struct {
 }
 
 // keychain finds logins in files, the first that has one winning.
+// One that isn't there, or that may not be read, as root's of /run, has none.
 type keychain struct{ paths []string }
 
 var _ authn.ContextKeychain = keychain{}
@@ -50,7 +51,7 @@ func (k keychain) Resolve(r authn.Resource) (authn.Authenticator, error) {
 func (k keychain) ResolveContext(ctx context.Context, r authn.Resource) (authn.Authenticator, error) {
 	for _, path := range k.paths {
 		data, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) && len(k.paths) > 1 {
 			continue
 		}
 		var f authFile
