@@ -112,7 +112,7 @@ func TestEveryEmbeddedKeyReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(ring) != 17 {
-		t.Errorf("there are %d keys, want 17", len(ring))
+	if len(ring) != 18 {
+		t.Errorf("there are %d keys, want 18", len(ring))
 	}
 }

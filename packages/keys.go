@@ -15,7 +15,7 @@ import (
 )
 
 // alpineKeys holds the public keys with which Alpine signs its indexes and
-// packages, for every architecture, as the package alpine-keys of Alpine 3.20
+// packages, for every architecture, as the package alpine-keys 2.5 of Alpine 3.21
 // has them in /usr/share/apk/keys. Fetching them at build time would mean to
 // trust whoever answers.
 //
