@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -81,8 +82,8 @@ func Unnamed(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// Edit replaces the file at path by what change makes of its content (nil
-// where there is no such file), holding an exclusive lock on the folder
+// Edit replaces the file at path, whose owner and group stay, by what change makes
+// of its content (nil where there is no such file), holding an exclusive lock on the folder
 // meanwhile, so that two edits at once both take effect. An error of change
 // leaves the file as it was.
 func Edit(path string, mode fs.FileMode, change func(old []byte) ([]byte, error)) error {
@@ -102,7 +103,34 @@ func Edit(path string, mode fs.FileMode, change func(old []byte) ([]byte, error)
 	if err != nil || old != nil && bytes.Equal(old, data) {
 		return err
 	}
-	return Write(path, data, mode)
+	return Stream(path, mode, func(f *os.File) error {
+		_, err := f.Write(data)
+		return errors.Join(err, giveTo(f, path))
+	})
+}
+
+// giveTo gives f the owner and the group of the file at path, if there is one.
+func giveTo(f *os.File, path string) error {
+	old, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	from, ok1 := old.Sys().(*syscall.Stat_t)
+	to, ok2 := info.Sys().(*syscall.Stat_t)
+	if !ok1 || !ok2 || from.Uid == to.Uid && from.Gid == to.Gid {
+		return nil
+	}
+	if err := f.Chown(int(from.Uid), int(from.Gid)); err != nil {
+		return fmt.Errorf("keeping its owner %d:%d: %w", from.Uid, from.Gid, errors.Unwrap(err))
+	}
+	return nil
 }
 
 func syncDir(dir string) error {

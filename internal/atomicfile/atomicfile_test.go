@@ -105,3 +105,23 @@ func TestEditsAtOnceAllTakeEffect(t *testing.T) {
 		t.Errorf("%d of 50 edits are in the file", n)
 	}
 }
+
+func TestEditKeepsTheOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file to others")
+	}
+	path := filepath.Join(t.TempDir(), "f")
+	if err := errors.Join(os.WriteFile(path, []byte("old"), 0o640), os.Chown(path, 12345, 23456)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Edit(path, 0o640, func([]byte) ([]byte, error) { return []byte("new"), nil }); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := info.Sys().(*syscall.Stat_t); st.Uid != 12345 || st.Gid != 23456 || info.Mode() != 0o640 {
+		t.Errorf("it is %d:%d's, with mode %v", st.Uid, st.Gid, info.Mode())
+	}
+}

@@ -69,7 +69,7 @@ func (d Dir) DeleteLogin(first, user string) (had bool, err error) {
 }
 
 // EditFile changes a password file outside the state folder by edit. A file
-// that is there keeps its permissions, a new one gets 0600; what a symbolic
+// that is there keeps its owner and permissions, a new one gets 0600; what a symbolic
 // link points to is changed, not the link.
 func EditFile(path string, edit func(*passwd.File) error) error {
 	mode := secret
