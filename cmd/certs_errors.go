@@ -39,6 +39,8 @@ func hintCerts(err error, dir state.Dir) error {
 	switch {
 	case errors.Is(err, state.ErrCertsExist):
 		return fault.Hint(fmt.Errorf("%w in %q", err, folder), "to issue it anew under the same CA, run: mosqbuild certs init --force")
+	case errors.Is(err, certs.ErrNotYetValid):
+		return fault.Hint(fmt.Errorf("using the CA in %q: %w", folder, err), "set this machine's clock; if it is right, replace the CA, which every client must then be given: mosqbuild certs init --force --new-ca")
 	case errors.Is(err, certs.ErrExpired), errors.Is(err, certs.ErrPEM), errors.Is(err, certs.ErrKeyMismatch), errors.Is(err, certs.ErrNotCA):
 		return fault.Hint(fmt.Errorf("using the CA in %q: %w", folder, err), "to replace the CA, which every client must then be given, run: mosqbuild certs init --force --new-ca")
 	}

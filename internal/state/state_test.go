@@ -142,6 +142,29 @@ func TestMakeCertsKeepsTheCAClientsTrust(t *testing.T) {
 	}
 }
 
+// A CA of when the clock was ahead can't sign anything that clients would take
+// today, and is said to be what is wrong.
+func TestCAOfTheFuture(t *testing.T) {
+	d := newDir(t)
+	r := CertsRequest{Name: "mosquitto", Hosts: []string{"a.example"}, KeyType: "ecdsa-p256"}
+	d.Now = func() time.Time { return time.Now().Add(48 * time.Hour) }
+	if _, err := d.MakeCerts(r); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := d.readCerts()
+	d.Now, r.Force = time.Now, true
+	if _, err := d.MakeCerts(r); !errors.Is(err, certs.ErrNotYetValid) {
+		t.Errorf("under the same CA: %v", err)
+	}
+	if after, _ := d.readCerts(); !bytes.Equal(before.leaf.Cert, after.leaf.Cert) {
+		t.Error("a certificate was written")
+	}
+	r.NewCA = true
+	if _, err := d.MakeCerts(r); err != nil {
+		t.Errorf("under a new one: %v", err)
+	}
+}
+
 func TestForeignCertificates(t *testing.T) {
 	own := newDir(t)
 	secrets(t, own, config.Default())
