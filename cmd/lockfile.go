@@ -85,6 +85,9 @@ func (a *app) relock(ctx context.Context, cfg config.Config, from packages.Optio
 	if err != nil {
 		return nil, err
 	}
+	if err := a.checkSeries(cfg, renewed); err != nil {
+		return nil, err
+	}
 	others := written
 	for _, l := range renewed {
 		written = written.With(l)
