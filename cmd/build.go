@@ -18,6 +18,7 @@ import (
 	"github.com/mosqbuild/mosqbuild/files"
 	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/internal/shell"
 	"github.com/mosqbuild/mosqbuild/packages"
 	"github.com/mosqbuild/mosqbuild/packages/source"
 )
@@ -221,7 +222,7 @@ func (a *app) bundle(cfg config.Config, defaults string) (files.Bundle, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return files.Bundle{}, err
 		}
-		b, err := files.Render(cfg, files.Secrets{Passwd: passwd})
+		b, err := a.bundleOf(cfg, files.Secrets{Passwd: passwd})
 		b.Defaults = nil
 		return b, err
 	}
@@ -229,7 +230,17 @@ func (a *app) bundle(cfg config.Config, defaults string) (files.Bundle, error) {
 	if err != nil {
 		return files.Bundle{}, err
 	}
-	return files.Render(cfg, secrets)
+	return a.bundleOf(cfg, secrets)
+}
+
+// bundleOf is files.Render, and tells who gets access unasked.
+func (a *app) bundleOf(cfg config.Config, s files.Secrets) (files.Bundle, error) {
+	b, err := files.Render(cfg, s)
+	for _, user := range b.Unnamed {
+		a.progress("%q may read and write every topic: it has a password and is not among the users of mosqbuild.yaml; to take it out, run: %s",
+			user, a.again("mosqbuild passwd delete "+shell.Quote(user)))
+	}
+	return b, err
 }
 
 // sources says where packages come from and whose signature they need.

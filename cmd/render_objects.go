@@ -85,5 +85,5 @@ func (a *app) deployment(cfg config.Config) (files.Bundle, error) {
 	if err != nil {
 		return files.Bundle{}, err
 	}
-	return files.Render(cfg, secrets)
+	return a.bundleOf(cfg, secrets)
 }

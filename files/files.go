@@ -35,6 +35,9 @@ type Bundle struct {
 	// Agent is what the agents of a pair know each other by, which is secret.
 	// Empty unless the profile is ha; no image holds it.
 	Agent []File
+	// Unnamed are the users of the password file that the configuration doesn't
+	// name, and who may read and write every topic.
+	Unnamed []string
 }
 
 // Secrets are the credentials that a Bundle's Defaults are made of. CA, Cert
@@ -70,13 +73,14 @@ func Render(cfg config.Config, s Secrets) (Bundle, error) {
 	if err != nil {
 		return Bundle{}, err
 	}
-	acl, err := renderACL(cfg, s.Passwd)
+	others, err := unnamed(cfg, s.Passwd)
 	if err != nil {
 		return Bundle{}, err
 	}
 	b := Bundle{
+		Unnamed: others,
 		Rendered: []File{
-			{path.Join(config.ConfigDir, config.ACLFile), modePublic, acl},
+			{path.Join(config.ConfigDir, config.ACLFile), modePublic, renderACL(cfg, others)},
 			{path.Join(config.ConfigDir, config.ConfFile), modePublic, conf},
 		},
 		Defaults: []File{
@@ -132,19 +136,17 @@ var fullAccess = []string{"readwrite #", "read $SYS/#"}
 // probeAccess is what the agents' probes do: they wait for what they publish.
 var probeAccess = []string{"readwrite " + config.ProbePrefix + "#"}
 
-// renderACL writes one block a user: once there is an ACL file, the broker
-// denies whatever no block allows.
-func renderACL(cfg config.Config, passwdFile []byte) ([]byte, error) {
+// renderACL writes one block a user, of others too: once there is an ACL file, the
+// broker denies whatever no block allows.
+func renderACL(cfg config.Config, others []string) []byte {
 	var out bytes.Buffer
 	if cfg.AllowAnonymous {
 		writeTopics(&out, fullAccess[:1])
 	}
-	named := []string{config.HealthUser}
 	fmt.Fprintf(&out, "# Probes log in as this user.\nuser %s\n", config.HealthUser)
 	writeTopics(&out, []string{"read " + config.HealthTopic})
 	if cfg.Deploy.Profile == config.ProfileHA {
 		// $SYS and $CONTROL are out of reach: # matches no topic that begins with $.
-		named = append(named, config.BridgeUser, config.GuardUser)
 		writeTopics(&out, probeAccess)
 		fmt.Fprintf(&out, "\n# The other broker of the pair.\nuser %s\n", config.BridgeUser)
 		writeTopics(&out, fullAccess[:1])
@@ -152,19 +154,28 @@ func renderACL(cfg config.Config, passwdFile []byte) ([]byte, error) {
 		writeTopics(&out, append([]string{"read #"}, probeAccess...))
 	}
 	for _, u := range cfg.Users {
-		named = append(named, u.Name)
 		writeUser(&out, u)
 	}
+	for _, name := range others {
+		writeUser(&out, config.User{Name: name})
+	}
+	return out.Bytes()
+}
+
+// unnamed returns the users of the password file that cfg doesn't name.
+func unnamed(cfg config.Config, passwdFile []byte) ([]string, error) {
 	f, err := passwd.Parse(passwdFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the password file's users: %w", err)
 	}
-	for _, name := range f.Users() {
-		if !slices.Contains(named, name) {
-			writeUser(&out, config.User{Name: name})
-		}
+	named := []string{config.HealthUser}
+	if cfg.Deploy.Profile == config.ProfileHA {
+		named = append(named, config.BridgeUser, config.GuardUser)
 	}
-	return out.Bytes(), nil
+	for _, u := range cfg.Users {
+		named = append(named, u.Name)
+	}
+	return slices.DeleteFunc(f.Users(), func(name string) bool { return slices.Contains(named, name) }), nil
 }
 
 func writeUser(out *bytes.Buffer, u config.User) {
