@@ -66,18 +66,31 @@ func (a *app) start(ctx context.Context, cfg config.Config, c podman.Options) er
 		return err
 	}
 	if err := wait(ctx, cfg, c); err != nil {
-		return fault.With(fault.Unreachable, fault.Hint(err, "see: podman logs %s; end it with: podman rm -f %[1]s", c.Name))
+		return fault.With(fault.Unreachable, err)
 	}
 	a.tryOut(cfg, c)
 	_, err = fmt.Fprintln(a.Out, id)
 	return err
 }
 
-// wait waits for the broker's listeners.
+// wait waits for the broker's listeners, as long as its container is there.
 func wait(ctx context.Context, cfg config.Config, c podman.Options) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
-	return probe.Wait(ctx, probe.Options{Host: podman.Loopback, Port: published(cfg, c, false), TLSPort: published(cfg, c, true)})
+	gone := make(chan bool, 1)
+	go func() {
+		is := podman.Gone(ctx, c.Name)
+		cancel()
+		gone <- is
+	}()
+	err := probe.Wait(ctx, probe.Options{Host: podman.Loopback, Port: published(cfg, c, false), TLSPort: published(cfg, c, true)})
+	cancel()
+	switch is := <-gone; {
+	case err == nil:
+		return nil
+	case is:
+		return fault.Hint(fmt.Errorf("the broker in container %q ended at its start", c.Name), "to see why, run it without --detach")
+	}
+	return fault.Hint(err, "see: podman logs %s; end it with: podman rm -f %[1]s", c.Name)
 }
 
 // published is the port of the first listener with or without TLS, 0 for none.

@@ -70,6 +70,26 @@ func Start(ctx context.Context, o Options) (string, error) {
 	return id, nil
 }
 
+// lookTime is how often Gone looks.
+const lookTime = 500 * time.Millisecond
+
+// Gone waits until there is no container of that name, and tells that; or until
+// ctx is done.
+func Gone(ctx context.Context, name string) bool {
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(lookTime):
+		}
+		var exit *exec.ExitError // 1 is no such container, see podman-container-exists(1)
+		_, err := output(context.WithoutCancel(ctx), "container", "exists", name)
+		if errors.As(err, &exit) && exit.ExitCode() == 1 {
+			return true
+		}
+	}
+}
+
 // remove removes the container where there is one.
 func remove(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
