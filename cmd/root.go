@@ -78,6 +78,9 @@ func usageErrors(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			err := check(c, args)
+			if err == nil { // which cobra asks itself, too, but later, and with no code
+				err = c.ValidateFlagGroups()
+			}
 			if err == nil {
 				return nil
 			}
