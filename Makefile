@@ -69,7 +69,7 @@ soak: bin/mosqbuild ## what CI does in small, for hours: MODEL_STEPS of the fail
 	@testing/soak.sh
 
 lint:
-	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; } >&2
+	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || { echo "gofmt these: $$unformatted" >&2; exit 1; }
 	go vet ./...
 	$(TOOL) staticcheck ./...
 

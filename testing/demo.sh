@@ -73,7 +73,10 @@ say mosqbuild run --detach --name $name --port "$port" --tls-port "$tls_port"
 shown "runs as" "$(podman inspect -f '{{.Config.User}}, read-only root: {{.HostConfig.ReadonlyRootfs}}, capabilities: {{len .EffectiveCaps}}' "$name")"
 
 say mosqbuild probe --port "$port" --tls-port "$tls_port"
-"$mosqbuild" probe --port "$port" --tls-port "$tls_port" | tee "$work/probe"
+code=0
+"$mosqbuild" probe --port "$port" --tls-port "$tls_port" >"$work/probe" || code=$?
+cat "$work/probe"
+[ "$code" -eq 0 ] || exit "$code"
 shown "probe, both listeners" "$(grep -c ' ok ' "$work/probe") checks, all good"
 
 say "mosquitto_sub and mosquitto_pub, 1883 to 8883"

@@ -13,7 +13,7 @@ fail() {
 	echo "$target: $1" >&2
 	exit 1
 }
-for file in $(git ls-files '*_test.go' | xargs grep -l '^func Fuzz' | sort); do
+for file in $(grep -rl --include='*_test.go' '^func Fuzz' -- * | sort); do
 	# shellcheck disable=SC2013 # words are what they are
 	for target in $(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$file"); do
 		go test "./$(dirname "$file")" -count=1 -v -run "^$target\$" >"$log" 2>&1 || fail 'a seed fails'
@@ -33,4 +33,5 @@ for file in $(git ls-files '*_test.go' | xargs grep -l '^func Fuzz' | sort); do
 		printf '%-34s %s (%s seeds)\n' "$target" "$execs" "$seeds"
 	done
 done
+[ "$count" -gt 0 ] || { echo 'fuzz: there is no target' >&2 && exit 1; }
 echo "$count fuzz targets, ${FUZZTIME:-10s} each"
