@@ -57,8 +57,8 @@ type Agent struct {
 	Selector map[string]string `json:"selector"`
 	// Replicas is the number of controllers, of which a verdict needs most.
 	Replicas int `json:"replicas"`
-	// Certificate is the name in every agent's certificate, which stays where a
-	// Template is given another Name. Default: Name-agent.
+	// Certificate is the name in every agent's certificate where that isn't Name-agent:
+	// that of a Template that is given another Name stays.
 	Certificate string `json:"certificate,omitempty"`
 	// Listener is the broker's that probes log in to, a direct one.
 	Listener Listener `json:"listener"`
@@ -79,7 +79,7 @@ func (c Config) Agent(labels map[string]string) Agent {
 		l, _ = c.Listener(true)
 	}
 	return Agent{
-		Name: c.Name, Namespace: c.Deploy.Namespace, Selector: labels, Replicas: c.Failover.Controllers, Certificate: c.Name + "-agent", Listener: l.Direct(), Clients: c.Listeners,
+		Name: c.Name, Namespace: c.Deploy.Namespace, Selector: labels, Replicas: c.Failover.Controllers, Listener: l.Direct(), Clients: c.Listeners,
 		Persistent: c.Deploy.Volume() != "", Failover: c.Failover,
 	}
 }

@@ -152,6 +152,29 @@ func TestDecide(t *testing.T) {
 	}.decide(t)
 }
 
+// Of two controllers one may be away: what guards tell is answered then, silence
+// isn't.
+func TestDecideOfTwoControllers(t *testing.T) {
+	alone := func(change func(*failover.Broker)) failover.Observation {
+		o := with(ready(), primary, change)
+		o.Settings.Replicas = 2
+		for role, b := range o.Brokers {
+			b.Votes = b.Votes[:1]
+			o.Brokers[role] = b
+		}
+		return o
+	}
+	kinds{
+		"well":    {alone(func(*failover.Broker) {}), failover.Nothing},
+		"crashed": {alone(down), failover.Begin},
+		"leaving": {alone(func(b *failover.Broker) { b.Status.Leaving = true }), failover.Begin},
+		"silent":  {alone(gone), failover.Nothing},
+		"stopped in a switch": {in(with(alone(down), secondary, func(b *failover.Broker) { b.Status.Linked = false }), func(o *failover.Observation) {
+			o.Record.Pending, o.Withdrawn = secondary, now.Add(-100*time.Millisecond)
+		}), failover.Finish},
+	}.decide(t)
+}
+
 func TestDecideInASwitch(t *testing.T) {
 	pending := in(ready(), func(o *failover.Observation) {
 		o.Record.Pending, o.Withdrawn = secondary, now.Add(-100*time.Millisecond)

@@ -55,7 +55,7 @@ func Metrics() []Metric {
 		{metricPending, "gauge", "", true, "1 during a switch"},
 		{metricPaused, "gauge", "", true, "1 while nothing is switched but by request"},
 		{metricEpoch, "gauge", "", true, "number of the record's last write"},
-		{metricVotes, "gauge", "role", true, "controllers whose word on the broker is fresh, of three"},
+		{metricVotes, "gauge", "role", true, "controllers whose word on the broker is fresh"},
 		{metricLast, "gauge", "", true, "when the last switch was finished, as a Unix time"},
 		{metricOutage, "gauge", "", true, "how long nobody served at the last switch, as far as the controllers saw"},
 	}

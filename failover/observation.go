@@ -146,7 +146,8 @@ func (o Observation) unguarded(role string, limit time.Duration) bool {
 	return against > o.Settings.Replicas/2
 }
 
-// reachable tells whether most controllers can use the broker.
+// reachable tells whether half of the controllers, of three two, can use the broker:
+// of two one may be away in a drain, whose broker this one is to replace.
 func (o Observation) reachable(role string) bool {
 	limit := o.Settings.Failover.Probe.Silence()
 	reached := 0
@@ -155,7 +156,7 @@ func (o Observation) reachable(role string) bool {
 			reached++
 		}
 	}
-	return reached > o.Settings.Replicas/2
+	return 2*reached >= o.Settings.Replicas
 }
 
 // target tells whether the broker can take over: it is up, in the run that is

@@ -80,8 +80,8 @@ func checkPair(cfg config.Config, o Options) []error {
 		errs = append(errs, fmt.Errorf("the ports of Traefik go with the ingress %s, not %q", config.IngressTraefik, cfg.Deploy.Ingress))
 	}
 	for _, l := range cfg.Listeners {
-		if o.TraefikPorts && slices.Contains(traefikNames, l.Name) {
-			errs = append(errs, fmt.Errorf("listener %q: Traefik has an entry point of that name, which this one would take the place of", l.Name))
+		if cfg.Deploy.Ingress == config.IngressTraefik && slices.Contains(traefikNames, l.Name) {
+			errs = append(errs, fmt.Errorf("listener %q: Traefik has an entry point of that name for something else", l.Name))
 		}
 	}
 	plain, _ := cfg.Listener(false)

@@ -13,6 +13,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/mosqbuild/mosqbuild/config"
 	"github.com/mosqbuild/mosqbuild/openshift"
@@ -191,7 +192,7 @@ func TestRefusedWishes(t *testing.T) {
 		o    openshift.Options
 		want string
 	}{
-		"Traefik's own entry":   {entry, openshift.Options{TraefikPorts: true}, `"web": Traefik has an entry point`},
+		"Traefik's own entry":   {entry, openshift.Options{}, `"web": Traefik has an entry point`},
 		"a broker's entry":      {broker, openshift.Options{}, "leads to the Service mosquitto-primary"},
 		"two entries, one port": {both, openshift.Options{}, "2883 is the plain port"},
 		"no namespace":          {nowhere, openshift.Options{}, "needs deploy.namespace"},
@@ -216,10 +217,19 @@ func TestRefusedWishes(t *testing.T) {
 func TestTraefikPorts(t *testing.T) {
 	cfg := profiles()["ha-traefik"]
 	cfg.Mosquitto, cfg.Listeners = "2.1", append(slices.Clone(cfg.Listeners), config.Listener{Name: "wss", Port: 8443, TLS: true, WebSockets: true})
-	text := string(write(t, objects(t, cfg)))
-	for _, want := range []string{"port: 18443", "exposedPort: 8443", "port: 8883", "exposedPort: 8883"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("it lacks %q:\n%s", want, text)
+	var values struct {
+		Ports map[string]struct{ Port, ExposedPort int }
+	}
+	found := find[crd.HelmChartConfig](objects(t, cfg))
+	if len(found) != 1 {
+		t.Fatalf("%d of them", len(found))
+	}
+	if err := yaml.Unmarshal([]byte(found[0].Spec.ValuesContent), &values); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][2]int{"mqtts": {8883, 8883}, "wss": {18443, 8443}} {
+		if p := values.Ports[name]; p.Port != want[0] || p.ExposedPort != want[1] {
+			t.Errorf("%s: it listens at %d for %d, want %v", name, p.Port, p.ExposedPort, want)
 		}
 	}
 }

@@ -1,8 +1,11 @@
 package openshift
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/mosqbuild/mosqbuild/config"
 )
 
 // Where a name of the deployment stands: fields, the fields whose "name" it is,
@@ -99,7 +102,7 @@ func (t *template) conf(text string) string {
 }
 
 // agent is an agents' settings with the parameter in the names there, which
-// stand in lines of their own.
+// stand in lines of their own. The certificate in the parameters keeps its name.
 func (t *template) agent(text string) string {
 	quoted := func(s string) string { return `": "` + s + `"` }
 	lines := strings.SplitAfter(text, "\n")
@@ -108,6 +111,9 @@ func (t *template) agent(text string) string {
 		indent := len(line) - len(strings.TrimLeft(line, " "))
 		if key == "name" && indent == 2 || key == labelInstance {
 			lines[i] = strings.Replace(line, quoted(t.values.Name), quoted(ref(parameterName)), 1)
+		}
+		if key == "name" && indent == 2 {
+			lines[i] += fmt.Sprintf("  %q: %q,\n", "certificate", config.Agent{Name: t.values.Name}.ServerName())
 		}
 	}
 	return strings.Join(lines, "")

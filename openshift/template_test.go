@@ -154,6 +154,7 @@ func TestTemplateProcessedIsTheStream(t *testing.T) {
 	each(t, func(t *testing.T, _ string, cfg config.Config) {
 		tpl, params := template(t, cfg)
 		want := objects(t, cfg)
+		certified(want, cfg)
 		got := typed(t, process(t, tpl, params), want)
 		for i := range want {
 			if !equal(t, got[i], want[i]) {
@@ -185,11 +186,7 @@ func TestTemplateWithOtherValues(t *testing.T) {
 			}
 		}
 		want := objects(t, other)
-		for _, m := range find[corev1.ConfigMap](want) { // the certificate in the parameters is the one that was made
-			if data, ok := m.Data[config.AgentFile]; ok {
-				m.Data[config.AgentFile] = strings.Replace(data, `"other-agent"`, fmt.Sprintf("%q", cfg.Name+"-agent"), 1)
-			}
-		}
+		certified(want, cfg)
 		got := typed(t, process(t, tpl, params), want)
 		checksums(got)
 		checksums(want)
@@ -199,6 +196,17 @@ func TestTemplateWithOtherValues(t *testing.T) {
 			}
 		}
 	})
+}
+
+// certified puts the name in the certificate of cfg's agents, which is in the
+// parameters, into the agents' settings, as a Template has it.
+func certified(objs []runtime.Object, cfg config.Config) {
+	for _, m := range find[corev1.ConfigMap](objs) {
+		first, rest, _ := strings.Cut(m.Data[config.AgentFile], ",\n")
+		if rest != "" {
+			m.Data[config.AgentFile] = fmt.Sprintf("%s,\n  \"certificate\": %q,\n%s", first, cfg.Name+"-agent", rest)
+		}
+	}
 }
 
 // checksums takes out what only a program can reckon, not a Template: the hash

@@ -186,7 +186,7 @@ func looksLikeConf(data string) bool {
 }
 
 // looksLikeACL tells whether all lines are of an acl_file. A mosquitto.conf may
-// have the first two, too, but never alone.
+// have a user and topics, too, but never alone.
 func looksLikeACL(data string) bool {
 	topics := 0
 	for _, d := range parseConf(data, func(int) place { return place{} }).directives {
