@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -107,10 +106,12 @@ func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, err
 	}
-	early := errors.New("not tried")
+	var early error
 	group.Go(func() error {
-		pushed.SBOM, early = o.beside(tag, lists, opts)
-		return nil
+		if pushed.SBOM, early = o.beside(tag, lists, opts); notFound(early) {
+			return nil
+		}
+		return early
 	})
 	group.Go(func() error {
 		if err := upload(inner, pusher, tag.Repository, img); err != nil {
@@ -119,13 +120,10 @@ func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 		return nil
 	})
 	err = group.Wait()
-	switch wanted := lists[len(lists)-1].list != nil; {
-	case err != nil:
-	case notFound(early), early == nil && wanted && pushed.SBOM == "":
+	wanted := o.Signer != nil || slices.ContainsFunc(lists, func(l listed) bool { return l.list != nil })
+	if err == nil && (early != nil || wanted && pushed.SBOM == "") {
 		opts = append(opts, remote.WithContext(ctx)) // the group's is over
 		pushed.SBOM, err = o.late(ctx, pusher, img, tag, lists, opts)
-	default:
-		err = early
 	}
 	if err != nil {
 		return Pushed{}, explain(ctx, err, pushHint(err, tag))

@@ -10,6 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
 	"github.com/mosqbuild/mosqbuild/image"
 )
 
@@ -43,6 +47,26 @@ func (f *fakeRegistry) wantsSubjects(code int) {
 		}
 		http.Error(w, `{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`, code)
 		return true
+	}
+}
+
+// TestBundlesWhereTheImageMustComeFirst: an image with no list of contents is signed
+// there, too.
+func TestBundlesWhereTheImageMustComeFirst(t *testing.T) {
+	img, err := mutate.Append(nothing, mutate.Addendum{Layer: static.NewLayer(make([]byte, 1024), types.OCIUncompressedLayer)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := referring(true)
+	f.wantsSubjects(http.StatusBadRequest)
+	host := serve(t, f)
+	o := pushTo(host)
+	o.Signer, _ = keyPair(t)
+	if _, err := image.Push(t.Context(), img, o); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(bundles(t, host, digest(t, img))); got != 1 {
+		t.Errorf("%d bundles", got)
 	}
 }
 
