@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -138,11 +139,9 @@ func (c contents) writeLayout(ctx context.Context, dir string) error {
 		} // else another build was quicker
 	case err != nil:
 		return err
-	case len(entries) == 0: // it may be a mount, which nothing can take the place of
-		if err = c.updateLayout(ctx, dir); err != nil {
-			err = errors.Join(err, emptied(dir))
-		}
-		return err
+	case !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != "blobs" && e.Name() != layoutFile }):
+		// Empty, or left so by a kill: it may be a mount, which nothing can take the place of.
+		return c.updateLayout(ctx, dir)
 	}
 	index, err := readIndex(dir)
 	if err != nil {
@@ -158,7 +157,7 @@ func (c contents) writeLayout(ctx context.Context, dir string) error {
 
 // emptied takes out of a folder what was to become a layout and didn't.
 func emptied(dir string) error {
-	if _, err := os.Lstat(filepath.Join(dir, indexFile)); err == nil { // that of another build
+	if _, err := os.Lstat(filepath.Join(dir, indexFile)); err == nil { // it was one before
 		return nil
 	}
 	return errors.Join(os.RemoveAll(filepath.Join(dir, "blobs")), removeIfThere(filepath.Join(dir, layoutFile)))
@@ -216,7 +215,7 @@ func (c contents) updateLayout(ctx context.Context, dir string) error {
 		return fmt.Errorf("locking %q: %w", dir, err)
 	}
 	if err := c.fillLayout(ctx, dir); err != nil {
-		return err
+		return errors.Join(err, emptied(dir))
 	}
 	return c.pruneLayout(dir)
 }
