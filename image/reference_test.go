@@ -29,6 +29,18 @@ func TestParseReference(t *testing.T) {
 	}
 }
 
+// A payload of cosign's may name Docker Hub as nobody writes it.
+func TestUsualName(t *testing.T) {
+	for in, want := range map[string]string{
+		"index.docker.io/you/mosquitto": "docker.io/you/mosquitto", "index.docker.io/you/mosquitto:1": "docker.io/you/mosquitto:1",
+		"docker.io/you/mosquitto": "docker.io/you/mosquitto", "quay.io/index.docker.io/a": "quay.io/index.docker.io/a", "": "",
+	} {
+		if got := usualName(in); got != want {
+			t.Errorf("%q is %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestCheckPullable(t *testing.T) {
 	digest := "@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	for _, ref := range []string{"mosquitto", "r.example/m:1", "[::1]:5000/a/b", "a/b__c-d.e:x", "quay.io/a/b:1", "quay.io/a/b" + digest, "localhost/a/b:latest" + digest} {
