@@ -82,9 +82,12 @@ func Gone(ctx context.Context, name string) bool {
 			return false
 		case <-time.After(lookTime):
 		}
+		// Not ended halfway, as a signal does that the terminal sends to podman, too.
+		looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+		_, err := output(looking, "container", "exists", name)
+		cancel()
 		var exit *exec.ExitError // 1 is no such container, see podman-container-exists(1)
-		_, err := output(context.WithoutCancel(ctx), "container", "exists", name)
-		if errors.As(err, &exit) && exit.ExitCode() == 1 {
+		if errors.As(err, &exit) && exit.ExitCode() == 1 && ctx.Err() == nil {
 			return true
 		}
 	}
