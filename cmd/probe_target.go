@@ -64,7 +64,7 @@ func (a *app) password(cfg config.Config, user, file string) (password []byte, e
 	case file != "":
 		password, err = os.ReadFile(file)
 	case len(cfg.Users) > 0 && cfg.Users[0].Name == user:
-		password, err = a.state().Login()
+		password, err = a.state().Login(user)
 		if err == nil && password == nil {
 			err = fs.ErrNotExist
 		}

@@ -31,7 +31,7 @@ func TestCredentialsAreFoundInWhatHoldsThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	password, err := d.Login()
+	password, err := d.Login("admin")
 	if err != nil {
 		t.Fatal(err)
 	}

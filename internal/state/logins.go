@@ -104,11 +104,19 @@ func (d Dir) generate(f *passwd.File, user string, keep func(user, password stri
 	return keep(user, password)
 }
 
-// Login returns the generated password of the first user, as kept; nil where
-// there is none.
-func (d Dir) Login() ([]byte, error) {
+// Login returns the password of user that is kept for the clients; nil where none
+// is, or another user's, who came first before.
+func (d Dir) Login(user string) ([]byte, error) {
 	password, err := d.read(passwordFile)
-	return bytes.TrimSuffix(password, []byte("\n")), err
+	if err != nil || password == nil {
+		return nil, err
+	}
+	password = bytes.TrimSuffix(password, []byte("\n"))
+	client, err := d.read(clientDir, "mosquitto_sub")
+	if err != nil || !bytes.Contains(append([]byte("\n"), client...), []byte("\n-u "+user+"\n")) {
+		return nil, err
+	}
+	return password, nil
 }
 
 // writeLogin keeps the first user's password for people and for the clients.

@@ -64,9 +64,12 @@ func TestPasswordsOpenTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin, err := d.Login()
+	admin, err := d.Login("admin")
 	if err != nil || len(admin) < 20 || f.Verify("admin", admin) != nil {
 		t.Errorf("admin's password, %d bytes, %v: %v", len(admin), err, f.Verify("admin", admin))
+	}
+	if other, err := d.Login("sensor7"); other != nil || err != nil { // who came first in mosqbuild.yaml meanwhile
+		t.Errorf("sensor7 has admin's password: %v", err)
 	}
 	_, health, _ := strings.Cut(strings.TrimSpace(string(s.Health)), "-P ")
 	if err := f.Verify(config.HealthUser, []byte(health)); err != nil || string(admin) == health {

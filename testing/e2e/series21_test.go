@@ -21,7 +21,7 @@ import (
 func overWebSockets(t *testing.T, dir, url string) {
 	t.Helper()
 	own := state.Dir{Path: filepath.Join(dir, state.DirName)}
-	password, err := own.Login()
+	password, err := own.Login("admin")
 	if err != nil {
 		t.Fatal(err)
 	}
