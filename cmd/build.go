@@ -177,8 +177,10 @@ func (a *app) specs(ctx context.Context, cfg config.Config, o buildOptions, arch
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkSeries(cfg, locks); err != nil {
-		return nil, err
+	if !o.UpdateLock { // which has checked it
+		if err := a.checkSeries(cfg, locks); err != nil {
+			return nil, err
+		}
 	}
 	bundle, err := a.bundle(cfg, o.Defaults)
 	var specs []image.Spec
