@@ -65,6 +65,7 @@ func timed(c *exec.Cmd) (_ sample, err error) {
 
 // runTimed is what timed starts: it runs a command, which ends with it.
 func runTimed(command []string) error {
+	syscall.CloseOnExec(timedFile)
 	runtime.LockOSThread() // the thread that starts the command is its parent
 	c := exec.Command(command[0], command[1:]...)
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
