@@ -18,6 +18,7 @@ var needed = []tool{
 	{"apt-get", "apt"}, {"dpkg-source", "dpkg-dev"}, {"gcc", "gcc"}, {"ld", "binutils"}, {"make", "make"},
 	{"patch", "patch"}, {"perl", "perl"}, {"strip", "binutils"}, {"xz", "xz-utils"},
 	{"/usr/include/linux/mman.h", "linux-libc-dev"},
+	{"/usr/include/stdio.h", "libc6-dev"}, // for what busybox builds itself with
 }
 
 // checkTools reports all that is missing for a build for m in one error.
