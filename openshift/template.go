@@ -130,7 +130,8 @@ func (t *template) object(o map[string]any) {
 	if isSecret(o) {
 		t.secret(id.Name, o)
 	}
-	if spec, ok := o["spec"].(map[string]any); ok && id.Kind == "Route" && spec["host"] == nil {
+	// A broker's own Route of a pair would claim the clients' host: the router names it.
+	if spec, ok := o["spec"].(map[string]any); ok && id.Kind == "Route" && id.Name == t.values.Name && spec["host"] == nil {
 		spec["host"] = ref(parameterHost)
 	}
 	walk(o, nil, func(path []string, s string) string {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	imagev1 "github.com/openshift/api/image/v1"
+	routev1 "github.com/openshift/api/route/v1"
 	templatev1 "github.com/openshift/api/template/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -196,6 +197,20 @@ func TestTemplateWithOtherValues(t *testing.T) {
 			}
 		}
 	})
+}
+
+// With no host, HOST is the clients' Route's alone: of several that claim one host
+// a router serves one.
+func TestTemplateOfRoutesWithoutAHost(t *testing.T) {
+	cfg := profiles()["ha-route"]
+	cfg.Deploy.Host = ""
+	tpl, params := template(t, cfg)
+	params["HOST"] = "mqtt.apps.example.com"
+	for _, r := range find[routev1.Route](typed(t, process(t, tpl, params), objects(t, cfg))) {
+		if got := r.Spec.Host != ""; got != (r.Name == cfg.Name) {
+			t.Errorf("the Route %s has the host %q", r.Name, r.Spec.Host)
+		}
+	}
 }
 
 // certified puts the name in the certificate of cfg's agents, which is in the
