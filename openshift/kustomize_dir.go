@@ -53,6 +53,9 @@ func WriteKustomize(dir string, objs []Object, v Values, force bool) error {
 	for _, f := range own {
 		names = append(names, f.Path)
 	}
+	if err := foreign(dir, old, names); err != nil {
+		return err
+	}
 	// The list comes first: were this cut short, the next render may go on.
 	if err := mark(dir, slices.Concat(old, names)); err != nil {
 		return err
@@ -61,6 +64,21 @@ func WriteKustomize(dir string, objs []Object, v Values, force bool) error {
 		return err
 	}
 	return mark(dir, names)
+}
+
+// foreign reports the files of the user's, in a folder without a list of ours, that
+// would be written over.
+func foreign(dir string, old, names []string) error {
+	if old != nil {
+		return nil
+	}
+	var errs []error
+	for _, name := range names {
+		if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
+			errs = append(errs, fmt.Errorf("writing into %q: %q is there, and was not written by mosqbuild", dir, name))
+		}
+	}
+	return fault.With(fault.Usage, fault.Hint(errors.Join(errs...), "choose another folder, or move these files"))
 }
 
 // removeFiles removes those of old that aren't among names any more.
@@ -157,13 +175,13 @@ func starts(objs []Object, v Values) ([]newFile, error) {
 // maxLabel is the length of the longest namespace.
 const maxLabel = 63
 
-const kustomizeReadme = `# %s
+const kustomizeReadme = `# %[1]s
 
-    kubectl apply -k overlays/dev          # namespace %s
-    kubectl apply -k overlays/production   # namespace %s
+    kubectl create namespace %[2]s; kubectl apply -k overlays/dev
+    kubectl create namespace %[3]s; kubectl apply -k overlays/production
 
 ` + "`base`" + ` is written anew by every ` + "`mosqbuild render -o kustomize:…`" + `; the overlays are
-yours to change. The namespaces must exist. What a cluster has only once, such
+yours to change. What a cluster has only once, such
 as the ports of its Traefik, is in ` + "`cluster`" + ` where it was asked for.
 
 The server's certificate carries the names that were configured: add those of an
@@ -173,10 +191,11 @@ and render again.
 ` + "`base/secrets.yaml`" + ` holds private keys and password hashes, and git ignores it.
 Seal it before you commit, with one of
 
+    kubeseal --format yaml --namespace %[3]s < base/secrets.yaml > base/secrets.sealed.yaml
     sops encrypt --encrypted-regex '^data$' base/secrets.yaml > base/secrets.sealed.yaml
-    kubeseal --format yaml < base/secrets.yaml > base/secrets.sealed.yaml
 
 and render again: where ` + "`base/secrets.sealed.yaml`" + ` exists, the base names it
 instead. Seal again whenever certificates or passwords change. What kubeseal
-makes opens in one namespace alone: give it ` + "`--namespace`" + `.
+makes opens in that one namespace alone; what sops makes, Flux alone opens, where its
+Kustomization has ` + "`spec.decryption.provider: sops`" + `, not ` + "`kubectl apply -k`" + `.
 `

@@ -2,6 +2,7 @@ package openshift_test
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -218,6 +219,17 @@ func TestKustomizeRefusesAForeignFolder(t *testing.T) {
 	}
 	if _, err := os.Stat(mine); err != nil {
 		t.Error(err)
+	}
+	other := t.TempDir()
+	own := filepath.Join(other, "base", "kustomization.yaml")
+	if err := errors.Join(os.Mkdir(filepath.Dir(own), 0o755), os.WriteFile(own, []byte("mine"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if err := openshift.WriteKustomize(other, objects(t, cfg), values(cfg), true); err == nil || !strings.Contains(err.Error(), "base/kustomization.yaml") {
+		t.Errorf("forced over a file in base: %v", err)
+	}
+	if text, err := os.ReadFile(own); string(text) != "mine" || len(tree(t, other)) != 1 {
+		t.Errorf("it is %q, %v, among %v", text, err, tree(t, other))
 	}
 	for _, name := range []string{"../mine", "/etc/passwd", "a/b", "..", "base/..", "base/", "base/../mine", "README.md"} {
 		if err := os.WriteFile(filepath.Join(dir, "base/.mosqbuild"), []byte(name+"\n"), 0o644); err != nil {
