@@ -43,7 +43,8 @@ kustomize base in a folder, with overlays to start from.`,
   mosqbuild render --host mqtt.apps.example.com | oc apply -f -
   image=$(mosqbuild image push quay.io/me/mosquitto) && mosqbuild render --image "$image" | oc apply -f -
   mosqbuild render --create-namespace | kubectl apply -f -
-  mosqbuild render -o kustomize:deploy && kubectl apply -k deploy/overlays/dev
+  mosqbuild render -o kustomize:deploy
+  kubectl create namespace mosquitto-dev && kubectl apply -k deploy/overlays/dev
   mosqbuild render -o template > template.yaml
   mosqbuild render --image quay.io/me/mosquitto:1 sites/*/mosqbuild.yaml | kubectl apply -f -`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -72,12 +73,18 @@ func runRender(a *app, o renderOptions, to output) error {
 	if err := a.write(r, to); err != nil {
 		return err
 	}
-	a.explain(r)
-	return nil
+	return a.explain(r)
 }
 
 // explain says on stderr what the objects don't.
-func (a *app) explain(r rendered) {
+func (a *app) explain(r rendered) error {
+	large, err := openshift.Large(r.Objects)
+	if err != nil {
+		return err
+	}
+	for _, w := range large {
+		a.note("%s", w)
+	}
 	for _, w := range openshift.Warnings(r.Config, r.Options) {
 		a.note("%s", w)
 	}
@@ -87,4 +94,5 @@ func (a *app) explain(r rendered) {
 	if !a.Quiet {
 		fmt.Fprint(a.Err, a.again(openshift.Client{OptionsDir: a.state().Client(), CA: a.caFile(r.Config)}.Commands(r.Config)))
 	}
+	return nil
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
+	"github.com/mosqbuild/mosqbuild/openshift"
 )
 
 // renderAll renders several configurations as one list of objects.
@@ -27,16 +29,15 @@ func (a *app) renderAll(o renderOptions, to output, configs []string) error {
 			if each[i], err = one.rendered(o); err != nil {
 				return fmt.Errorf("rendering %q: %w", config, err)
 			}
-			one.explain(each[i])
-			return nil
+			return one.explain(each[i])
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	var all rendered
-	for _, r := range each {
-		all.Objects = append(all.Objects, r.Objects...)
+	all, err := joined(each, configs)
+	if err != nil {
+		return err
 	}
 	if err := a.write(all, to); err != nil {
 		return err
@@ -47,6 +48,32 @@ func (a *app) renderAll(o renderOptions, to output, configs []string) error {
 		}
 	}
 	return nil
+}
+
+// joined are the objects of all. Two of the same name would be one in a cluster, the
+// last; a Namespace may be several's.
+func joined(each []rendered, configs []string) (all rendered, err error) {
+	first := map[string]string{}
+	for i, r := range each {
+		for _, o := range r.Objects {
+			name, err := openshift.NameOf(o)
+			if err != nil {
+				return all, err
+			}
+			config, twice := first[name]
+			switch {
+			case !twice:
+				first[name] = configs[i]
+			case strings.HasPrefix(name, "Namespace "):
+				continue
+			default:
+				err := fmt.Errorf("rendering %q: its %s is that of %q, too, and one would replace the other", configs[i], name, config)
+				return all, fault.With(fault.Usage, fault.Hint(err, "give each a name or a namespace of its own: name, or deploy.namespace"))
+			}
+			all.Objects = append(all.Objects, o)
+		}
+	}
+	return all, nil
 }
 
 // checkAll refuses what makes sense for one configuration alone.

@@ -81,7 +81,11 @@ func Objects(cfg config.Config, b files.Bundle, o Options) ([]Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rendering what leads to %q: %w", cfg.Name, err)
 	}
-	return append(all, around...), nil
+	all = append(all, around...)
+	if err := checkSizes(all); err != nil {
+		return nil, fmt.Errorf("rendering the objects of %q: %w", cfg.Name, err)
+	}
+	return all, nil
 }
 
 // brokers are the profile's brokers, each with its files.
