@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mosqbuild/mosqbuild/internal/podman"
 	"github.com/mosqbuild/mosqbuild/internal/probe"
 )
 
@@ -57,12 +58,13 @@ func runProbe(ctx context.Context, a *app, o probeOptions, args []string) error 
 	if err != nil {
 		return err
 	}
-	target, err := a.target(cfg, o)
+	host := podman.Loopback
+	if len(args) == 1 {
+		host = args[0]
+	}
+	target, err := a.target(cfg, host, o)
 	if err != nil {
 		return err
-	}
-	if len(args) == 1 {
-		target.Host = args[0]
 	}
 	checks := probe.Run(ctx, target)
 	if err := printChecks(a.Out, checks); err != nil {

@@ -9,14 +9,16 @@ import (
 	"os"
 
 	"github.com/mosqbuild/mosqbuild/config"
+	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/probe"
 )
 
 // target says which broker to probe: what the flags leave open is the
 // configuration's, and the login that of its first user.
-func (a *app) target(cfg config.Config, o probeOptions) (probe.Options, error) {
+func (a *app) target(cfg config.Config, host string, o probeOptions) (probe.Options, error) {
 	t := probe.Options{
+		Host:       host,
 		Port:       listenerPort(cfg, false, o.Port),
 		TLSPort:    listenerPort(cfg, true, o.TLSPort),
 		ServerName: o.ServerName,
@@ -29,6 +31,10 @@ func (a *app) target(cfg config.Config, o probeOptions) (probe.Options, error) {
 	}
 	var err error
 	if t.TLSPort != 0 {
+		if o.CA == "" && cfg.TLS.InCluster() && !image.IsLoopback(host+"/") {
+			err := errors.New("the CA is made in the cluster, and the one here is another")
+			return t, fault.With(fault.Usage, fault.Hint(err, "fetch it as \"mosqbuild render\" says, and give it: --cafile FILE"))
+		}
 		if t.CA, err = a.readCA(cfg, o.CA); err != nil {
 			return t, err
 		}
