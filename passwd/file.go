@@ -15,7 +15,8 @@ const MaxFile = 256 << 20
 // may read it at once, as long as none edits it.
 type File struct {
 	lines []line
-	index map[string]int // user → the line that counts, the first with a hash
+	index map[string]int  // user → the line that counts, the first with a hash
+	twice map[string]bool // users of several lines
 }
 
 // line is one line of the file.
@@ -59,9 +60,12 @@ func parseLine(raw string) line {
 const space = " \t\n\v\f\r"
 
 func (f *File) reindex() {
-	f.index = make(map[string]int, len(f.lines))
+	f.index, f.twice = make(map[string]int, len(f.lines)), map[string]bool{}
 	for i, l := range f.lines {
 		at, have := f.index[l.user]
+		if have {
+			f.twice[l.user] = true
+		}
 		// A line with nothing after the colon gives way to a later one.
 		if l.user != "" && (!have || f.lines[at].hash == "" && l.hash != "") {
 			f.index[l.user] = i
@@ -122,6 +126,9 @@ func (f *File) set(user string, h Hash) {
 		return
 	}
 	f.lines[i] = line{raw: user + ":" + string(h) + lineEnd(f.lines[i].raw), user: user, hash: h}
+	if !f.twice[user] {
+		return
+	}
 	kept := f.lines[:i+1]
 	for _, l := range f.lines[i+1:] {
 		if l.user != user {
