@@ -84,7 +84,11 @@ func (d Dir) guard(s *files.Secrets) error {
 		return fmt.Errorf("reading %q: %w", d.Passwd(), err)
 	}
 	all.Delete(config.GuardUser) // whom people may have, under other profiles
-	s.Passwd = append(all.Bytes(), hash...)
+	s.Passwd = all.Bytes()
+	if n := len(s.Passwd); n > 0 && s.Passwd[n-1] != '\n' { // somebody's editor has left it so
+		s.Passwd = append(s.Passwd, '\n')
+	}
+	s.Passwd = append(s.Passwd, hash...)
 	return nil
 }
 
