@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
+
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 	"github.com/mosqbuild/mosqbuild/internal/stall"
 )
@@ -145,6 +147,9 @@ func certDirs(t Trust, host string) []string {
 	var dirs []string
 	for _, root := range t.Roots {
 		dirs = append(dirs, filepath.Join(root, host))
+		if host == name.DefaultRegistry { // of which podman has the usual name
+			dirs = append(dirs, filepath.Join(root, "docker.io"))
+		}
 	}
 	if t.Dir != "" {
 		dirs = append(dirs, t.Dir)

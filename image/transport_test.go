@@ -53,3 +53,14 @@ func TestResetStreamsAreWorthRetrying(t *testing.T) {
 		t.Errorf("%v isn't tried again", err)
 	}
 }
+
+func TestCertDirs(t *testing.T) {
+	trust := Trust{Roots: []string{"/a", "/b"}, Dir: "/c"}
+	for host, want := range map[string]string{
+		"quay.io": "/a/quay.io /b/quay.io /c", "index.docker.io": "/a/index.docker.io /a/docker.io /b/index.docker.io /b/docker.io /c",
+	} {
+		if got := strings.Join(certDirs(trust, host), " "); got != want {
+			t.Errorf("%s: %s, want %s", host, got, want)
+		}
+	}
+}
