@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mosqbuild/mosqbuild/internal/record"
+	"github.com/mosqbuild/mosqbuild/testing/need"
 )
 
 // asGuard has the test's program be a guard, to be killed.
@@ -23,6 +24,7 @@ func TestGuardsDeathIsTheBrokersDeath(t *testing.T) {
 		beGuard(t)
 		return
 	}
+	need.Program(t, "mosquitto", "mosquitto_pub") // of the pair in the guard to be
 	c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestGuardsDeathIsTheBrokersDeath$")
 	c.Env = append(os.Environ(), asGuard+"=1", "TMPDIR="+t.TempDir()) // it is killed, and leaves its folders
 	out, err := c.StdoutPipe()

@@ -13,7 +13,7 @@ import (
 
 func TestWrongCommandLines(t *testing.T) {
 	settings := filepath.Join(t.TempDir(), "agent.json")
-	if err := os.WriteFile(settings, []byte(`{"name":"x","unknown":1}`), 0o600); err != nil {
+	if err := os.WriteFile(settings, []byte(`{"name":"x","replicas":"many"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for line, want := range map[string]string{
@@ -21,7 +21,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"guard --role x":      "requires at least 1 arg",
 		"guard --role x -- y": `"x\" is neither`,
 		"guard --role primary --config /missing -- y":         "check --config",
-		"guard --role primary --config " + settings + " -- y": "unknown field",
+		"guard --role primary --config " + settings + " -- y": "replicas",
 		"probe extra":   "unknown command",
 		"probe --wrong": "--help",
 		"install":       "accepts 1 arg",
