@@ -59,6 +59,20 @@ func (s *stage) enter(ctx context.Context) error {
 // looked at: those show what a switch has lost, where others were set since.
 func (s *stage) inscribe(ctx context.Context) error {
 	s.round++
+	for end := time.Now().Add(reconnectLimit); ; sleep(ctx, time.Second) {
+		if err := s.write(ctx); err == nil || time.Now().After(end) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// reconnectLimit is for how long the retained messages are tried to be written: the
+// first packets over a cable that was out may be lost, and the clients' own limit is
+// shorter than it takes to send them again.
+const reconnectLimit = 5 * time.Second
+
+// write writes the round.
+func (s *stage) write(ctx context.Context) error {
 	began := load.Now()
 	if err := s.clients.tell(load.Command{Do: load.DoWrite, Name: "static", N: s.round, Login: s.login("")}); err != nil {
 		return err
