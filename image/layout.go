@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -139,8 +138,7 @@ func (c contents) writeLayout(ctx context.Context, dir string) error {
 		} // else another build was quicker
 	case err != nil:
 		return err
-	case !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != "blobs" && e.Name() != layoutFile }):
-		// Empty, or left so by a kill: it may be a mount, which nothing can take the place of.
+	case len(entries) == 0: // it may be a mount, which nothing can take the place of
 		return c.updateLayout(ctx, dir)
 	}
 	index, err := readIndex(dir)

@@ -322,8 +322,13 @@ func TestWriteRefuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	full := t.TempDir()
 	foreign := t.TempDir()
+	blobs := filepath.Join(t.TempDir(), "blobs", "sha256") // of somebody's, with no index
+	if err := os.MkdirAll(blobs, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for path, data := range map[string]string{
 		file:                                 "x",
+		filepath.Join(blobs, "precious"):     "x",
 		filepath.Join(full, "precious"):      "x",
 		filepath.Join(foreign, "index.json"): `{"schemaVersion":2,"manifests":[{"mediaType":"x","size":1,"digest":"sha256:` + strings.Repeat("0", 64) + `"}]}`,
 	} {
@@ -334,6 +339,7 @@ func TestWriteRefuses(t *testing.T) {
 	for name, o := range map[string]image.Output{
 		"a file as layout":      {Format: image.FormatOCI, Path: file},
 		"a folder of others":    {Format: image.FormatOCI, Path: full},
+		"blobs of others":       {Format: image.FormatOCI, Path: filepath.Join(blobs, "..", "..")},
 		"a foreign layout":      {Format: image.FormatOCI, Path: foreign},
 		"a file in a file":      {Format: image.FormatOCIArchive, Path: file + "/x"},
 		"a folder as archive":   {Format: image.FormatDockerArchive, Path: full},
@@ -347,6 +353,7 @@ func TestWriteRefuses(t *testing.T) {
 		})
 	}
 	noLeftovers(t, full, "precious")
+	noLeftovers(t, blobs, "precious")
 	noLeftovers(t, foreign, "index.json")
 	noLeftovers(t, filepath.Dir(file), "file")
 }
