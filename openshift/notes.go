@@ -76,7 +76,7 @@ func (d objects) pairNotes(say func(string, ...any)) {
 	name, ns := d.cfg.Name, d.cfg.Deploy.Namespace
 	say("the Service %s has no selector: who serves is the controllers' to write there, so that applying the objects again switches nothing; they do so when both brokers are up: kubectl get endpointslices -n %s -l kubernetes.io/service-name=%s", name, ns, name)
 	if d.cfg.Failover.Controllers == 2 {
-		say("of two controllers both decide: a broker that crashes or hangs is replaced, one whose node is lost isn't")
+		say("of two controllers both must find a broker silent: one that crashes, hangs or is told to end is replaced, one whose node is lost isn't")
 	} else {
 		say("three nodes are needed: a controller is on each of three, and two of them decide; where there are two, set failover.controllers to 2, for a third controller, which finds no place, holds up each drain and rollout")
 	}
