@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -69,10 +70,7 @@ func read(ctx context.Context, from string, o ReadOptions) (Artifact, error) {
 		case FormatOCIArchive:
 			return openArchive(out.Path)
 		case FormatDockerArchive:
-			if _, err := os.Stat(out.Path); err != nil { // the library hides which error it was
-				return nil, err
-			}
-			return tarball.ImageFromPath(out.Path, nil)
+			return openDockerArchive(out.Path)
 		}
 		err := errors.New("podman's storage can't be read")
 		return nil, fault.With(fault.Usage, fault.Hint(err, "run: podman save --format oci-archive -o FILE NAME, and name oci-archive:FILE"))
@@ -105,6 +103,28 @@ func read(ctx context.Context, from string, o ReadOptions) (Artifact, error) {
 		}
 		return img, nil
 	}}, nil
+}
+
+// openDockerArchive opens the one image of an archive, of which the library
+// takes it that its configuration has a diff ID for each layer.
+func openDockerArchive(file string) (Image, error) {
+	opener := func() (io.ReadCloser, error) { return os.Open(file) }
+	if _, err := os.Stat(file); err != nil { // the library hides which error it was
+		return nil, err
+	}
+	img, err := tarball.Image(opener, nil)
+	if err != nil {
+		return nil, err
+	}
+	cf, err := img.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	m, err := tarball.LoadManifest(opener)
+	if err == nil && (len(m) != 1 || len(m[0].Layers) != len(cf.RootFS.DiffIDs)) {
+		err = errors.New("the archive's list of layers isn't the one in the image's configuration")
+	}
+	return img, err
 }
 
 // parseSource reads what can be pulled.

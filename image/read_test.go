@@ -3,6 +3,7 @@ package image_test
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/mosqbuild/mosqbuild/image"
@@ -99,12 +101,57 @@ func refusing(status int) *fakeRegistry {
 	return f
 }
 
+// TestReadRefusesUnevenLayers: a docker-archive names a file for each layer of
+// its configuration, and for nothing else.
+func TestReadRefusesUnevenLayers(t *testing.T) {
+	for name, change := range map[string]func(layers []string) []string{
+		"one too many": func(layers []string) []string { return append(layers, layers[0]) },
+		"one missing":  func(layers []string) []string { return layers[1:] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "docker.tar")
+			if err := os.WriteFile(path, unevenArchive(t, change), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := image.Read(t.Context(), "docker-archive:"+path, image.ReadOptions{})
+			if err == nil || !strings.Contains(err.Error(), "list of layers") {
+				t.Errorf("error = %v", err)
+			}
+		})
+	}
+}
+
+// unevenArchive is a docker-archive of which only the list of layers is changed.
+func unevenArchive(t testing.TB, change func(layers []string) []string) []byte {
+	t.Helper()
+	return archiveOf(t, image.FormatDockerArchive, func(h *tar.Header, data []byte) []byte {
+		if h.Name != "manifest.json" {
+			return data
+		}
+		var m tarball.Manifest
+		if err := json.Unmarshal(data, &m); err != nil {
+			t.Fatal(err)
+		}
+		m[0].Layers = change(m[0].Layers)
+		data, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	})
+}
+
 // ociArchive is the bytes of an archive of a small image, made anew by change.
 func ociArchive(t testing.TB, change func(h *tar.Header, data []byte) []byte) []byte {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "oci.tar")
+	return archiveOf(t, image.FormatOCIArchive, change)
+}
+
+func archiveOf(t testing.TB, format string, change func(h *tar.Header, data []byte) []byte) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "image.tar")
 	s, _ := testSpec(t, testRepository(t, testPackages(100)))
-	if err := image.Write(t.Context(), build(t, s), image.Output{Format: image.FormatOCIArchive, Path: path}, testName); err != nil {
+	if err := image.Write(t.Context(), build(t, s), image.Output{Format: format, Path: path}, testName); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(path)

@@ -64,6 +64,8 @@ func FuzzReadImage(f *testing.F) {
 	}
 	f.Add(data)
 	f.Add(data[:len(data)/2])
+	f.Add(unevenArchive(f, func(layers []string) []string { return append(layers, layers[0]) }))
+	f.Add(unevenArchive(f, func(layers []string) []string { return layers[1:] }))
 	f.Add(ociArchive(f, func(_ *tar.Header, data []byte) []byte { return data }))
 	f.Add(ociArchive(f, func(_ *tar.Header, data []byte) []byte { return data[:len(data)/2] }))
 	f.Fuzz(func(t *testing.T, data []byte) {
