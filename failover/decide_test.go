@@ -172,6 +172,14 @@ func TestDecideOfTwoControllers(t *testing.T) {
 		"stopped in a switch": {in(with(alone(down), secondary, func(b *failover.Broker) { b.Status.Linked = false }), func(o *failover.Observation) {
 			o.Record.Pending, o.Withdrawn = secondary, now.Add(-100*time.Millisecond)
 		}), failover.Finish},
+		"standby's node lost": {with(alone(func(*failover.Broker) {}), secondary, func(b *failover.Broker) {
+			b.Heard, b.Votes = now.Add(-2*time.Second), votes(2000)
+		}), failover.Drop},
+		"standby's node lost in a switch": {in(with(alone(down), secondary, func(b *failover.Broker) {
+			b.Heard, b.Votes = now.Add(-time.Minute), votes(60000)
+		}), func(o *failover.Observation) {
+			o.Record.Pending, o.Withdrawn = secondary, now.Add(-100*time.Millisecond)
+		}), failover.Cancel},
 	}.decide(t)
 }
 

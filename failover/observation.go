@@ -134,8 +134,8 @@ func (o Observation) silent(role string) bool {
 	return against > o.Settings.Replicas/2
 }
 
-// unguarded tells whether most controllers have heard nothing from the broker's
-// guard for so long.
+// unguarded tells whether half of the controllers, of three two, have heard nothing
+// from the broker's guard for so long. Of two, one may be gone with the broker's node.
 func (o Observation) unguarded(role string, limit time.Duration) bool {
 	against := 0
 	for _, v := range o.Brokers[role].Votes {
@@ -143,7 +143,7 @@ func (o Observation) unguarded(role string, limit time.Duration) bool {
 			against++
 		}
 	}
-	return against > o.Settings.Replicas/2
+	return 2*against >= o.Settings.Replicas
 }
 
 // reachable tells whether half of the controllers, of three two, can use the broker:

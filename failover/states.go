@@ -61,7 +61,7 @@ func Transitions() []Transition {
 		{Unset, Bootstrap, Alone, "a guard answers: the primary's, or after 10 s the secondary's; who has data goes first"},
 		{Alone, Propose, Proposed, "both brokers are well, the bridge is up and the retained sets agree"},
 		{Proposed, Confirm, Ready, "the active broker's guard has read the record"},
-		{Proposed, Drop, Alone, "the standby is down or begun anew; or, while the active broker is well, hung, leaving, without the bridge, or its guard silent to most controllers"},
+		{Proposed, Drop, Alone, "the standby is down or begun anew; or, while the active broker is well, hung, leaving, without the bridge, or its guard silent to half of the controllers (of three, to two)"},
 		{Ready, Drop, Alone, "the same"},
 		{Ready, Begin, Switching, "the active broker is down by its guard's word, silent to most controllers, or leaving; or somebody asks for it, or failback is due; and the standby is well"},
 		{Switching, Finish, Alone, "the standby's guard has withdrawn its word, and the active broker's says that it has stopped, or permit.age + permit.margin have gone by"},
