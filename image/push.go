@@ -124,6 +124,9 @@ func Push(ctx context.Context, img Artifact, o PushOptions) (Pushed, error) {
 	if err == nil && (early != nil || wanted && pushed.SBOM == "") {
 		opts = append(opts, remote.WithContext(ctx)) // the group's is over
 		pushed.SBOM, err = o.late(ctx, pusher, img, tag, lists, opts)
+		if refusesArtifacts(err) && (early == nil || o.Signer == nil) {
+			err = nil // it takes nothing by digest: no list, and no more of signatures than it took before
+		}
 	}
 	if err != nil {
 		return Pushed{}, explain(ctx, err, pushHint(err, tag))

@@ -258,24 +258,32 @@ func TestPushAttachesNoListOfLess(t *testing.T) {
 // no tag.
 func TestPushWhereNoSBOMIsTaken(t *testing.T) {
 	img := testImage(t)
-	for status, works := range map[int]bool{http.StatusBadRequest: true, http.StatusUnsupportedMediaType: true, http.StatusForbidden: false, http.StatusInternalServerError: false} {
-		t.Run(http.StatusText(status), func(t *testing.T) {
-			f := newFakeRegistry()
-			f.answer = func(w http.ResponseWriter, r *http.Request) bool {
-				artifact := subjectOf(r) != "" || r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/sha256-")
-				if artifact {
-					http.Error(w, "{}", status)
+	put := func(r *http.Request, path string) bool {
+		return r.Method == http.MethodPut && strings.Contains(r.URL.Path, path)
+	}
+	for what, refused := range map[string]func(r *http.Request) bool{
+		"artifacts": func(r *http.Request) bool { return subjectOf(r) != "" || put(r, "/manifests/sha256-") },
+		"digests":   func(r *http.Request) bool { return put(r, "/manifests/sha256") },
+	} {
+		for status, works := range map[int]bool{http.StatusBadRequest: true, http.StatusUnsupportedMediaType: true, http.StatusForbidden: false, http.StatusInternalServerError: false} {
+			t.Run(what+": "+http.StatusText(status), func(t *testing.T) {
+				f := newFakeRegistry()
+				f.answer = func(w http.ResponseWriter, r *http.Request) bool {
+					no := refused(r)
+					if no {
+						http.Error(w, "{}", status)
+					}
+					return no
 				}
-				return artifact
-			}
-			host := serve(t, f)
-			pushed, err := image.Push(t.Context(), img, pushTo(host))
-			if (err == nil) != works || pushed.SBOM != "" {
-				t.Errorf("%+v, %v", pushed, err)
-			}
-			if _, err := pull(t, host); (err == nil) != works {
-				t.Errorf("the tag: %v", err)
-			}
-		})
+				host := serve(t, f)
+				pushed, err := image.Push(t.Context(), img, pushTo(host))
+				if (err == nil) != works || pushed.SBOM != "" {
+					t.Errorf("%+v, %v", pushed, err)
+				}
+				if _, err := pull(t, host); (err == nil) != works {
+					t.Errorf("the tag: %v", err)
+				}
+			})
+		}
 	}
 }
