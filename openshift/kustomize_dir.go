@@ -25,7 +25,7 @@ const markerFile = ".mosqbuild"
 // file, readable by the owner alone and ignored by git; where
 // base/secrets.sealed.yaml exists, the base names that instead. Each file is
 // replaced at once. A folder that is neither empty nor written here is refused
-// unless force is true.
+// unless force is true, and a file of the user's in the place of one of these always.
 func WriteKustomize(dir string, objs []Object, v Values, force bool) error {
 	old, err := marked(dir, force)
 	if err != nil {
@@ -66,14 +66,14 @@ func WriteKustomize(dir string, objs []Object, v Values, force bool) error {
 	return mark(dir, names)
 }
 
-// foreign reports the files of the user's, in a folder without a list of ours, that
-// would be written over.
+// foreign reports the files of the user's, which old doesn't list, that would be
+// written over.
 func foreign(dir string, old, names []string) error {
-	if old != nil {
-		return nil
-	}
 	var errs []error
 	for _, name := range names {
+		if slices.Contains(old, name) {
+			continue
+		}
 		if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
 			errs = append(errs, fmt.Errorf("writing into %q: %q is there, and was not written by mosqbuild", dir, name))
 		}

@@ -231,6 +231,17 @@ func TestKustomizeRefusesAForeignFolder(t *testing.T) {
 	if text, err := os.ReadFile(own); string(text) != "mine" || len(tree(t, other)) != 1 {
 		t.Errorf("it is %q, %v, among %v", text, err, tree(t, other))
 	}
+	listed, err := os.ReadFile(filepath.Join(dir, "base/.mosqbuild"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := strings.ReplaceAll(string(listed), "base/kustomization.yaml\n", "")
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "base/kustomization.yaml"), []byte("mine"), 0o644), os.WriteFile(filepath.Join(dir, "base/.mosqbuild"), []byte(rest), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if err := openshift.WriteKustomize(dir, objects(t, cfg), values(cfg), false); err == nil || !strings.Contains(err.Error(), "base/kustomization.yaml") || tree(t, dir)["base/kustomization.yaml"] != "mine" {
+		t.Errorf("over a file that the list lacks: %v", err)
+	}
 	for _, name := range []string{"../mine", "/etc/passwd", "a/b", "..", "base/..", "base/", "base/../mine", "README.md"} {
 		if err := os.WriteFile(filepath.Join(dir, "base/.mosqbuild"), []byte(name+"\n"), 0o644); err != nil {
 			t.Fatal(err)
