@@ -117,6 +117,7 @@ func (c layerCache) read() (*layer, base, error) {
 		_ = os.Chtimes(c.info(), now, now) // so that no other build removes it meanwhile
 		return l, meta.Base, nil
 	}
+	meta.Seal = sealed(c.blob()) // first, so that it doesn't hold where somebody writes meanwhile
 	if err := c.check(meta); err != nil {
 		return nil, base{}, err
 	}
@@ -141,11 +142,8 @@ func (c layerCache) check(meta cached) error {
 	return nil
 }
 
-// describe seals the blob and writes what is known of it.
-func (c layerCache) describe(meta cached) (err error) {
-	if meta.Seal, err = sealed(c.blob()); err != nil {
-		return err
-	}
+// describe writes what is known of the blob.
+func (c layerCache) describe(meta cached) error {
 	data, err := json.Marshal(meta)
 	if err != nil {
 		return err
@@ -172,7 +170,7 @@ func (c layerCache) write(ctx context.Context, entries []packages.Entry, of base
 		return nil, err
 	}
 	l.open, l.file = c.open, c.blob()
-	if err := c.describe(cached{Digest: l.digest, DiffID: l.diffID, Size: l.size, Base: of}); err != nil {
+	if err := c.describe(cached{Digest: l.digest, DiffID: l.diffID, Size: l.size, Base: of, Seal: sealed(c.blob())}); err != nil {
 		return nil, err
 	}
 	return l, c.prune()

@@ -14,11 +14,14 @@ type seal struct {
 	Boot string    // of the machine; "" is unknown
 }
 
-// sealed seals the file at path. The time that it sets is one that no later
-// change can have: the past, in whole seconds, which all file systems keep.
-func sealed(path string) (seal, error) {
-	s := seal{time.Now().Truncate(time.Second).Add(-time.Second), boot()}
-	return s, os.Chtimes(path, time.Now(), s.Time)
+// sealed seals the file at path, where its time may be set. That is one that no
+// later change can have: the past, in even seconds, which all file systems keep.
+func sealed(path string) seal {
+	s := seal{time.Now().Truncate(2 * time.Second).Add(-2 * time.Second), boot()}
+	if os.Chtimes(path, time.Now(), s.Time) != nil {
+		return seal{}
+	}
+	return s
 }
 
 // holds says whether the file at path, which had size bytes, is as it was.
