@@ -131,15 +131,20 @@ func readIndex(dir string) (v1.IndexManifest, error) {
 // writeLayout makes dir a layout of this image alone: a new one is built
 // beside it and renamed, in one of ours the index changes last.
 func (c contents) writeLayout(ctx context.Context, dir string) error {
-	switch entries, err := os.ReadDir(dir); {
-	case errors.Is(err, fs.ErrNotExist):
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := c.newLayout(ctx, dir); !errors.Is(err, fs.ErrExist) {
 			return err
 		} // else another build was quicker
-	case err != nil:
+	}
+	return c.updateLayout(ctx, dir)
+}
+
+// checkOurs refuses a folder that is neither empty, as a mount may be, which nothing
+// can take the place of, nor a layout of ours.
+func checkOurs(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) == 0 {
 		return err
-	case len(entries) == 0: // it may be a mount, which nothing can take the place of
-		return c.updateLayout(ctx, dir)
 	}
 	index, err := readIndex(dir)
 	if err != nil {
@@ -150,7 +155,7 @@ func (c contents) writeLayout(ctx context.Context, dir string) error {
 			return foreignLayout("%q holds an image of another program", dir)
 		}
 	}
-	return c.updateLayout(ctx, dir)
+	return nil
 }
 
 // emptied takes out of a folder what was to become a layout and didn't.
@@ -163,7 +168,7 @@ func emptied(dir string) error {
 
 // foreignLayout is what mustn't be written over unasked.
 func foreignLayout(format, dir string) error {
-	return fault.With(fault.Usage, fault.Hint(fmt.Errorf(format, dir), "remove %q, or name another folder", dir))
+	return fault.With(fault.Usage, fault.Hint(fmt.Errorf(format, dir), "remove or empty %q, or name another folder", dir))
 }
 
 func (c contents) newLayout(ctx context.Context, dir string) error {
@@ -198,11 +203,14 @@ func newFolder(dir string, fill func(tmp string) error) (err error) {
 	if err := fill(tmp); err != nil {
 		return err
 	}
-	return unix.Rename(tmp, dir) // os.Rename takes the place of no folder
+	if err := unix.Rename(tmp, dir); err != nil { // os.Rename takes the place of no folder
+		return &os.LinkError{Op: "rename", Old: tmp, New: dir, Err: err}
+	}
+	return nil
 }
 
 // updateLayout holds a lock on the folder, since it removes what the index no
-// longer names.
+// longer names, and another build may be about to.
 func (c contents) updateLayout(ctx context.Context, dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -211,6 +219,9 @@ func (c contents) updateLayout(ctx context.Context, dir string) error {
 	defer d.Close()
 	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX); err != nil {
 		return fmt.Errorf("locking %q: %w", dir, err)
+	}
+	if err := checkOurs(dir); err != nil {
+		return err
 	}
 	if err := c.fillLayout(ctx, dir); err != nil {
 		return errors.Join(err, emptied(dir))

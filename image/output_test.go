@@ -103,9 +103,14 @@ func TestLayoutIsWrittenReadAndReplaced(t *testing.T) {
 
 func TestBuildsAtOnceLeaveOneLayout(t *testing.T) {
 	img := testImage(t)
-	for range 5 {
+	for i := range 6 {
 		parent := t.TempDir()
 		dir := filepath.Join(parent, "image")
+		if i%2 == 1 { // an empty folder is filled where it is
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
