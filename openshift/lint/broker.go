@@ -117,8 +117,7 @@ func splitImage(ref string) (name, tag, digest string) {
 
 var leadingVersion = regexp.MustCompile(`^v?(\d+)(?:\.(\d+))?`)
 
-// since tells whether the broker is known to be of a version or newer: by its
-// pods' version label, or by its image's tag.
+// since tells whether the broker is known to be of a version or newer.
 func (b *broker) since(major, minor int) bool {
 	maj, min, ok := b.mosquitto()
 	return ok && (maj > major || maj == major && min >= minor)

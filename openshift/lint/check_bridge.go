@@ -5,6 +5,7 @@ import (
 	"net"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -101,9 +102,12 @@ func (p *project) leads(b bridge, to site, onlyTwo bool) bool {
 	return false
 }
 
-// isDomain tells whether a host is one out in the world.
+// isDomain tells whether a host is one out in the world, by its name: not in a
+// cluster, nor in a domain that is everybody's own.
 func isDomain(host string) bool {
-	return strings.Contains(host, ".") && net.ParseIP(host) == nil && !strings.Contains(host, ".svc")
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	own := []string{"local", "lan", "internal", "arpa"}
+	return len(labels) > 1 && net.ParseIP(host) == nil && !slices.Contains(labels, "svc") && !slices.Contains(own, labels[len(labels)-1])
 }
 
 // resolves tells whether a name in the cluster leads to a broker: that of a
