@@ -238,12 +238,21 @@ func (a *app) bundle(cfg config.Config, defaults string) (files.Bundle, error) {
 // bundleOf is files.Render, and tells who gets access unasked.
 func (a *app) bundleOf(cfg config.Config, s files.Secrets) (files.Bundle, error) {
 	b, err := files.Render(cfg, s)
-	for _, user := range b.Unnamed {
-		a.progress("%q may read and write every topic: it has a password and is not among the users of mosqbuild.yaml; to take it out, run: %s",
-			user, a.again("mosqbuild passwd delete "+shell.Quote(user)))
+	switch all := b.Unnamed; {
+	case len(all) > namedUsers:
+		a.progress("%d users may read and write every topic: they have passwords and are not among the users of mosqbuild.yaml: %s and others",
+			len(all), strings.Join(all[:namedUsers], ", "))
+	default:
+		for _, user := range all {
+			a.progress("%q may read and write every topic: it has a password and is not among the users of mosqbuild.yaml; to take it out, run: %s",
+				user, a.again("mosqbuild passwd delete "+shell.Quote(user)))
+		}
 	}
 	return b, err
 }
+
+// namedUsers is how many users a warning says everything of.
+const namedUsers = 3
 
 // sources says where packages come from and whose signature they need.
 func (a *app) sources(cfg config.Config, o buildOptions) (packages.Options, error) {
