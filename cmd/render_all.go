@@ -68,7 +68,11 @@ func joined(each []rendered, configs []string) (all rendered, err error) {
 				continue
 			default:
 				err := fmt.Errorf("rendering %q: its %s is that of %q, too, and one would replace the other", configs[i], name, config)
-				return all, fault.With(fault.Usage, fault.Hint(err, "give each a name or a namespace of its own: name, or deploy.namespace"))
+				hint := "give each a name or a namespace of its own: name, or deploy.namespace"
+				if strings.HasPrefix(name, "HelmChartConfig ") {
+					hint = "render one of them alone with --traefik-ports, and add the other's to its valuesContent"
+				}
+				return all, fault.With(fault.Usage, fault.Hint(err, "%s", hint))
 			}
 			all.Objects = append(all.Objects, o)
 		}

@@ -62,7 +62,7 @@ func (a *app) write(r rendered, to output) error {
 	if err := openshift.WriteKustomize(dir, r.Objects, values, to.Force); err != nil {
 		return err
 	}
-	a.progress("wrote %s; deploy it with: kubectl apply -k %s", dir, shell.Quote(filepath.Join(dir, "overlays", "dev")))
+	a.progress("wrote %s; deploy it with: kubectl apply -k %s, once its namespace is there", dir, shell.Quote(filepath.Join(dir, "overlays", "dev")))
 	a.progress("git ignores base/secrets.yaml there: how to seal it is in the folder's README.md")
 	return nil
 }

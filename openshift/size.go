@@ -48,7 +48,7 @@ func checkSizes(objs []Object) error {
 			}
 		}
 		if size > maxData {
-			return fmt.Errorf("the %s %s has %d bytes of data, more than the %d that Kubernetes takes: it has too many users", kind, name, size, maxData)
+			return fmt.Errorf("the %s %s has %d bytes of data, more than the %d that Kubernetes takes: it has too many users, or certificates too large", kind, name, size, maxData)
 		}
 	}
 	return nil
@@ -67,7 +67,7 @@ func Large(objs []Object) (warnings []string, err error) {
 			return nil, err
 		}
 		if len(text) > maxAnnotations {
-			warnings = append(warnings, fmt.Sprintf("the %s has %d bytes, which takes: kubectl apply --server-side -f -", name, len(text)))
+			warnings = append(warnings, fmt.Sprintf("the %s has %d bytes, of which a client-side apply keeps no copy: give kubectl apply --server-side", name, len(text)))
 		}
 	}
 	return warnings, nil

@@ -128,7 +128,7 @@ func giveTo(f *os.File, path string) error {
 		return nil
 	}
 	if err := f.Chown(int(from.Uid), int(from.Gid)); err != nil {
-		return fmt.Errorf("keeping its owner %d:%d: %w", from.Uid, from.Gid, errors.Unwrap(err))
+		return fmt.Errorf("keeping its owner %d:%d, as root may: %w", from.Uid, from.Gid, errors.Unwrap(err))
 	}
 	return nil
 }
