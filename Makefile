@@ -9,7 +9,7 @@ BUILD_DEBS := gcc libc6-dev make dpkg-dev xz-utils perl patch linux-libc-dev
 # The same for the other architecture.
 CROSS_DEBS := gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross
 RUN_DEBS := podman runc conmon netavark aardvark-dns uidmap slirp4netns fuse-overlayfs mosquitto-clients ca-certificates curl
-TEST_DEBS := $(BUILD_DEBS) $(CROSS_DEBS) $(RUN_DEBS) mosquitto skopeo umoci buildah docker-registry openssl iproute2 qemu-user faketime apache2-utils gpg gpg-agent prometheus
+TEST_DEBS := $(BUILD_DEBS) $(CROSS_DEBS) $(RUN_DEBS) mosquitto skopeo umoci buildah docker-registry openssl iproute2 qemu-user faketime apache2-utils gpg gpg-agent prometheus procps
 # What the nodes of a cluster run, and the router in front of it.
 CLUSTER_DEBS := containerd runc containernetworking-plugins iproute2 nftables conntrack procps util-linux haproxy iputils-ping mosquitto-clients ca-certificates
 
@@ -54,18 +54,19 @@ cluster-down: ## take it down, and whatever was left of others
 
 test-cluster: bin/mosqbuild bin/mosqagent ## what is rendered, on a real cluster; SERIES="2.0 2.1" of Mosquitto (default: 2.0)
 	@testing/install.sh $(BUILD_DEBS) $(CLUSTER_DEBS)
-	@bin/mosqbuild packages build >/dev/null
-	@[ -z "$(filter 2.1,$(SERIES))" ] || bin/mosqbuild packages build --mosquitto 2.1 >/dev/null
-	@[ -z "$$CI" ] || export MOSQBUILD_REQUIRE=1; MOSQBUILD_CLUSTER=1 MOSQBUILD_CLUSTER_SERIES="$(SERIES)" go test -count=1 -timeout 30m -v ./testing/cluster/...
+	@testing/retry.sh bin/mosqbuild packages build >/dev/null
+	@[ -z "$(filter 2.1,$(SERIES))" ] || testing/retry.sh bin/mosqbuild packages build --mosquitto 2.1 >/dev/null
+	@testing/retry.sh go run ./testing/cluster/cmd binaries >/dev/null
+	@[ -z "$$CI" ] || export MOSQBUILD_REQUIRE=1; MOSQBUILD_CLUSTER=1 MOSQBUILD_CLUSTER_SERIES="$(SERIES)" go test -count=1 -timeout 45m -v ./testing/cluster/...
 
 chaos: bin/mosqbuild bin/mosqagent ## every fault on a real cluster, timed; CHAOS=short is five minutes of it, CHAOS=2h more
 	@testing/install.sh $(BUILD_DEBS) $(CLUSTER_DEBS)
-	@bin/mosqbuild packages build >/dev/null
+	@testing/retry.sh bin/mosqbuild packages build >/dev/null
 	go run ./testing/chaos $(if $(filter short full,$(CHAOS)),--profile $(CHAOS),$(if $(CHAOS),--duration $(CHAOS)))
 
 soak: bin/mosqbuild ## what CI does in small, for hours: MODEL_STEPS of the failover's simulation, MIRROR_KILLS mirrors, fuzzing for FUZZTIME a target
 	@testing/install.sh $(TEST_DEBS)
-	@bin/mosqbuild packages build >/dev/null
+	@testing/retry.sh bin/mosqbuild packages build >/dev/null
 	@testing/soak.sh
 
 lint:
@@ -75,7 +76,7 @@ lint:
 
 bench: bin/mosqbuild ## times and sizes against peers, as ratios of one run; BENCH="--format markdown"
 	@testing/install.sh $(TEST_DEBS)
-	@bin/mosqbuild packages build >/dev/null
+	@testing/retry.sh bin/mosqbuild packages build >/dev/null
 	go run ./testing/bench $(BENCH)
 
 clean:

@@ -30,9 +30,13 @@ stop() {
 }
 if [ "${1:-}" = stop ]; then
 	stop
-	# Its storage is a mount, which would outlast the folder.
-	[ -z "$own" ] || { podman system reset --force >/dev/null 2>&1 && rm -rf "$own"; }
-	exit
+	[ -n "$own" ] || exit 0
+	for pause in 1 2 5 10 0; do # podman may still be clearing up after the broker
+		# Its storage is a mount, which would outlast the folder.
+		if podman system reset --force >/dev/null 2>&1 && rm -rf "$own"; then exit 0; fi
+		sleep "$pause"
+	done
+	exit 1
 fi
 stop
 mkdir -p "$work"
@@ -60,7 +64,7 @@ else
 	from=--local
 	say mosqbuild packages build
 	began=$(seconds)
-	"$mosqbuild" packages build
+	testing/retry.sh "$mosqbuild" packages build
 	shown "packages" "built from source here, $(($(seconds) - began)) s"
 fi
 
@@ -74,7 +78,7 @@ shown "runs as" "$(podman inspect -f '{{.Config.User}}, read-only root: {{.HostC
 
 say mosqbuild probe --port "$port" --tls-port "$tls_port"
 code=0
-"$mosqbuild" probe --port "$port" --tls-port "$tls_port" >"$work/probe" || code=$?
+"$mosqbuild" probe --port "$port" --tls-port "$tls_port" --timeout 30s >"$work/probe" || code=$?
 cat "$work/probe"
 [ "$code" -eq 0 ] || exit "$code"
 shown "probe, both listeners" "$(grep -c ' ok ' "$work/probe") checks, all good"

@@ -19,7 +19,7 @@ trap 'rm -f "$log"' EXIT
 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 for pause in 10 60 0; do # a mirror may not answer, or be about to change
 	# shellcheck disable=SC2086 # a list of names
-	if { apt-get -o Acquire::Retries=5 update && apt-get -o Acquire::Retries=5 install -y --no-install-recommends $missing; } >"$log" 2>&1; then
+	if { apt-get -o Acquire::Retries=5 update && apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=600 install -y --no-install-recommends $missing; } >"$log" 2>&1; then
 		exit
 	fi
 	sleep "$pause"

@@ -14,9 +14,9 @@ if command -v gcc >/dev/null; then
 else
 	echo "gcc is not installed: the engine buildah is not tested" >&2
 fi
-bin/mosqbuild packages build >/dev/null
-bin/mosqbuild packages build --mosquitto 2.1 >/dev/null
-bin/mosqbuild packages build --arch arm64 >/dev/null
+testing/retry.sh bin/mosqbuild packages build >/dev/null
+testing/retry.sh bin/mosqbuild packages build --mosquitto 2.1 >/dev/null
+testing/retry.sh bin/mosqbuild packages build --arch arm64 >/dev/null
 export MOSQBUILD_TEST_PACKAGES=1 # they are there now: look into them too
 export MOSQBUILD_TEST_PEERS=1    # kustomize and kube-score, a minute each to build once
 

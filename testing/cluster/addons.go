@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -146,10 +147,16 @@ func (s crdSource) dir(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", s.module)
-	cmd.Dir = source
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
-	out, err := output(cmd)
+	var out string
+	for _, pause := range []time.Duration{10 * time.Second, time.Minute, 0} { // a proxy of modules may not answer at once
+		cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", s.module)
+		cmd.Dir = source
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+		if out, err = output(cmd); err == nil || pause == 0 || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(pause)
+	}
 	var module struct{ Dir, Sum, Error string }
 	if e := json.Unmarshal([]byte(out), &module); e != nil {
 		return "", errors.Join(err, fmt.Errorf("downloading %s: %w", s.module, e))

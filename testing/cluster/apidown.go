@@ -86,7 +86,7 @@ func (c *Cluster) Heard(ctx context.Context) (err error) {
 	}
 	if err := c.pollFor(ctx, 4*waitLimit, "the controller manager to hear of a new Service", func() (bool, error) {
 		slices, err := c.Kubectl(ctx, "", "get", "endpointslices", "--namespace", "default", "--selector", "kubernetes.io/service-name=managed", "--output", "name")
-		return slices != "", err
+		return err == nil && slices != "", nil // what has just started may not answer each time
 	}); err != nil {
 		return err
 	}

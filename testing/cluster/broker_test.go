@@ -112,7 +112,7 @@ func (b broker) kubectl(t *testing.T, args ...string) string {
 func (b broker) rolledOut(t *testing.T) {
 	t.Helper()
 	for workload := range strings.FieldsSeq(b.kubectl(t, "get", "deployments,statefulsets", "-o", "name")) {
-		b.kubectl(t, "rollout", "status", workload, "--timeout", "60s")
+		b.kubectl(t, "rollout", "status", workload, "--timeout", "180s")
 	}
 }
 
@@ -208,7 +208,7 @@ func (b broker) tryProbe(t *testing.T, where, host string, args ...string) error
 	if err != nil {
 		t.Fatal(err)
 	}
-	args = append([]string{file, "probe", host, "--config", filepath.Join(b.dir, "mosqbuild.yaml"), "--format", "json", "--timeout", "2s"}, args...)
+	args = append([]string{file, "probe", host, "--config", filepath.Join(b.dir, "mosqbuild.yaml"), "--format", "json", "--timeout", "5s"}, args...)
 	var got struct {
 		OK     bool
 		Checks []any
@@ -282,4 +282,4 @@ func (b broker) tls() string {
 }
 
 // soon is time enough for a change to reach all nodes of a busy machine.
-const soon = 20 * time.Second
+const soon = time.Minute

@@ -192,7 +192,7 @@ func (c *Cluster) ready(ctx context.Context) error {
 }
 
 // waitLimit bounds each wait while a cluster comes up.
-const waitLimit = time.Minute
+const waitLimit = 3 * time.Minute
 
 // poll asks done until it says so, or fails.
 func (c *Cluster) poll(ctx context.Context, what string, done func() (bool, error)) error {

@@ -29,7 +29,7 @@ func idle(t *testing.T, c *cluster.Cluster, name, node string) (cluster.Pod, str
 	if _, err := c.Apply(t.Context(), object); err != nil {
 		t.Fatal(err)
 	}
-	kubectl(t, c, "wait", "--namespace", name, "--for=condition=Ready", "pod/idle", "--timeout=30s")
+	kubectl(t, c, "wait", "--namespace", name, "--for=condition=Ready", "pod/idle", "--timeout=120s")
 	var p struct {
 		Metadata struct{ UID string }
 		Status   struct{ PodIP string }

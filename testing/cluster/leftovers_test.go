@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -25,6 +26,9 @@ var kernelSettings = []string{
 	"kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory", "vm/panic_on_oom",
 	"net/ipv4/ip_forward", "net/ipv4/conf/all/route_localnet", "net/netfilter/nf_conntrack_max",
 }
+
+// lifetime is how long an address is good for, which changes by itself.
+var lifetime = regexp.MustCompile(`(valid|preferred)_lft \S+`)
 
 // machineState is what a cluster could change on the machine besides what
 // carries its name.
@@ -50,7 +54,7 @@ func machineState(t *testing.T) map[string]string {
 		}
 	}
 	for name, args := range map[string][]string{"links": {"ip", "-oneline", "link"}, "routes": {"ip", "route"}, "addresses": {"ip", "-oneline", "address"}} {
-		state[name] = run(t, exec.Command(args[0], args[1:]...))
+		state[name] = lifetime.ReplaceAllString(run(t, exec.Command(args[0], args[1:]...)), "")
 	}
 	return state
 }

@@ -44,7 +44,7 @@ func bridged(t *testing.T, b broker) {
 		run(t, b.client(t, "mosquitto_pub", way.from, way.fromPort, "-t", topic, "-m", "retained", "-r"))
 		b.retained(t, way.to, way.toPort, topic, "retained")
 
-		listen := b.client(t, "mosquitto_sub", way.to, way.toPort, "-t", topic+"/once", "-W", "6", "-d")
+		listen := b.client(t, "mosquitto_sub", way.to, way.toPort, "-t", topic+"/once", "-W", "10", "-d")
 		listen.Args = slices.Insert(listen.Args, slices.Index(listen.Args, "mosquitto_sub"), "stdbuf", "-oL") // each line at once
 		out, err := listen.StdoutPipe()
 		if err == nil {
@@ -85,7 +85,7 @@ func (b broker) read(t *testing.T) record.Record {
 func (b broker) ready(t *testing.T) record.Record {
 	t.Helper()
 	var r record.Record
-	eventually(t, "a pair that is ready", time.Minute, func() bool {
+	eventually(t, "a pair that is ready", 3*time.Minute, func() bool {
 		r = b.read(t)
 		return r.Ready && r.Pending == "" && b.kubectl(t, "get", "service", "mosquitto", "-o", "jsonpath={.spec.selector.role}") == r.Active
 	})

@@ -172,12 +172,12 @@ func published(t *testing.T, b broker) { b.probe(t, cluster.Outside, b.host) }
 
 // The router passes TLS through by its server name, both ways, and nothing else.
 func routed(t *testing.T, b broker) {
-	b.kubectl(t, "wait", "--for", `jsonpath={.status.ingress[0].conditions[0].type}=Admitted`, "route/mosquitto", "--timeout", "20s")
+	b.kubectl(t, "wait", "--for", `jsonpath={.status.ingress[0].conditions[0].type}=Admitted`, "route/mosquitto", "--timeout", "60s")
 	eventually(t, "router", soon, func() bool {
 		_, err := try(b.through(t, "mosquitto_pub", "-t", "routed", "-m", "by name", "-r", "-q", "1"))
 		return err == nil
 	})
-	if got := run(t, b.through(t, "mosquitto_sub", "-t", "routed", "-C", "1", "-W", "5")); got != "by name" {
+	if got := run(t, b.through(t, "mosquitto_sub", "-t", "routed", "-C", "1", "-W", "30")); got != "by name" {
 		t.Errorf("through the Route comes %q", got)
 	}
 	b.probe(t, cluster.Outside, b.host, "--port", "0", "--tls-port", "443")
@@ -196,7 +196,8 @@ func routedEach(t *testing.T, b broker) {
 			_, err := try(there.through(t, "mosquitto_pub", "-t", "routed", "-m", role, "-q", "1"))
 			return err == nil
 		})
-		if _, err := try(there.through(t, "mosquitto_sub", "-t", "$SYS/broker/connection/+/state", "-C", "1", "-W", "3")); (err == nil) != tells {
+		within := map[bool]string{true: "30", false: "3"}[tells]
+		if _, err := try(there.through(t, "mosquitto_sub", "-t", "$SYS/broker/connection/+/state", "-C", "1", "-W", within)); (err == nil) != tells {
 			t.Errorf("the Route of the %s leads to another broker: %v", role, err)
 		}
 	}
@@ -210,7 +211,7 @@ func killed(t *testing.T, b broker) {
 
 // Stopped, it still accepts connections; the probes find out, and restart it.
 func stopped(t *testing.T, b broker) {
-	t.Logf("Ready %s after SIGSTOP", b.signal(t, unix.SIGSTOP, time.Minute).Round(100*time.Millisecond))
+	t.Logf("Ready %s after SIGSTOP", b.signal(t, unix.SIGSTOP, 3*time.Minute).Round(100*time.Millisecond))
 	if !strings.Contains(b.kubectl(t, "get", "events"), "Liveness probe failed") {
 		t.Error("no event tells of the liveness probe")
 	}

@@ -42,7 +42,7 @@ func TestAlpinesApkInstallsFromTheLocalRepository(t *testing.T) {
 	start(t, "/", "chroot", newRoot, "/usr/sbin/mosquitto", "-c", "/mosquitto.conf")
 	listening(t, port)
 	run(t, "/", "mosquitto_pub", "-p", port, "-r", "-t", "a", "-m", "from Debian's client")
-	if got := run(t, "/", "chroot", newRoot, "/usr/bin/mosquitto_sub", "-p", port, "-t", "a", "-C", "1", "-W", "5"); got != "from Debian's client" {
+	if got := run(t, "/", "chroot", newRoot, "/usr/bin/mosquitto_sub", "-p", port, "-t", "a", "-C", "1", "-W", "60"); got != "from Debian's client" {
 		t.Errorf("the installed client received %q", got)
 	}
 }
