@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // setID are the bits setuid and setgid.
@@ -115,7 +116,7 @@ func readItem(h *tar.Header, section *io.SectionReader) (item, error) {
 		it.header.PAXRecords = xattrs(h)
 		return it, nil
 	case tar.TypeSymlink:
-		if h.Linkname == "" || len(h.Linkname) > maxPath || hasControl(h.Linkname) {
+		if h.Linkname == "" || len(h.Linkname) > maxPath || hasControl(h.Linkname) || !utf8.ValidString(h.Linkname) {
 			return item{}, fmt.Errorf("symbolic link to %q", h.Linkname)
 		}
 		if climbs(name, h.Linkname) {

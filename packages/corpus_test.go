@@ -145,6 +145,7 @@ func badEntries() map[string]evil {
 		"carriage return":              entries(regular("etc/x\rF:forged")),
 		"escape sequence":              entries(regular("etc/\x1b[2Jx")),
 		"line break in a link":         entries(to(tar.TypeSymlink, "etc/x", "a\nb")),
+		"link that is no text":         entries(to(tar.TypeSymlink, "etc/x", "\xff")),
 		"link above the root":          saying("above the root", entries(to(tar.TypeSymlink, "bin/sh", "../../host/sh"))),
 		"link down, then above":        saying("above the root", entries(to(tar.TypeSymlink, "usr/bin/x", "a/../../../../etc/shadow"))),
 		"link to what is above":        saying("above the root", entries(to(tar.TypeSymlink, "up", ".."))),

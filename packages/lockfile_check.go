@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -31,6 +33,7 @@ func (f *lockFile) problems() []config.Problem {
 	var v faults
 	v.check(f.Version == lockVersion, "version", "is %d; this mosqbuild reads %d", f.Version, lockVersion)
 	v.check(len(f.Packages) > 0, "packages", "is empty")
+	v.check(!slices.ContainsFunc(f.Packages, hasControl), "packages", "has a control character")
 	v.check(len(f.Platforms) > 0, "platforms", "is empty")
 	seen := map[string]bool{}
 	for i, p := range f.Platforms {
@@ -50,8 +53,12 @@ func (p lockedPlatform) check(v *faults, at string) {
 	seen := map[string]bool{}
 	for i, r := range p.Repositories {
 		r.check(v, fmt.Sprintf("%s.repositories[%d]", at, i))
-		v.check(!seen[r.base()], fmt.Sprintf("%s.repositories[%d]", at, i), "%q is there twice", r.base())
-		seen[r.base()] = true
+		name := public(r.URL)
+		if name == "" {
+			name = path.Clean(r.Folder) // as it is written
+		}
+		v.check(!seen[name], fmt.Sprintf("%s.repositories[%d]", at, i), "%q is there twice", name)
+		seen[name] = true
 	}
 	clear(seen)
 	for i, q := range p.Packages {
