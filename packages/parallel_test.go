@@ -29,7 +29,7 @@ func twoAtOnce(dir string) http.Handler {
 			mu.Unlock()
 			select {
 			case <-both:
-			case <-time.After(20 * time.Second):
+			case <-time.After(2 * time.Minute):
 				http.Error(w, "nobody asks for another package", http.StatusNotFound)
 				return
 			}

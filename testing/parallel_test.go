@@ -45,7 +45,7 @@ func TestPlatformsComeAtOnce(t *testing.T) {
 			m.come(path.Base(path.Dir(req.URL.Path)))
 			select {
 			case <-m.open:
-			case <-time.After(20 * time.Second):
+			case <-time.After(2 * time.Minute):
 				http.Error(w, "the other platform asks for nothing", http.StatusNotFound)
 				return
 			}

@@ -165,7 +165,7 @@ func TestRandomUID(t *testing.T) {
 // ask returns what a port answers, waiting until it does.
 func ask(t *testing.T, port int) string {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", net.JoinHostPort(podman.Loopback, fmt.Sprint(port)))
 		if err != nil {
 			continue

@@ -48,10 +48,11 @@ func Port(t testing.TB) int {
 	}
 }
 
-// takeBlock has given go on with another block.
+// takeBlock has given go on with another block. Its file is the same for all, whatever
+// their TMPDIR.
 func takeBlock() (err error) {
 	if given.file == nil {
-		name := filepath.Join(os.TempDir(), fmt.Sprintf("mosqbuild-ports-%d", os.Getuid()))
+		name := filepath.Join("/tmp", fmt.Sprintf("mosqbuild-ports-%d", os.Getuid()))
 		if given.file, err = os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 			return err
 		}
