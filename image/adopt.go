@@ -111,7 +111,7 @@ func eachFile(ctx context.Context, l v1.Layer, f func(name string, r io.Reader) 
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	for tr := tar.NewReader(r); ; {
-		h, err := tr.Next()
+		h, err := NextEntry(tr)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

@@ -167,28 +167,17 @@ const (
 )
 
 // Unpack opens the tar stream of a layer, however it is compressed. Reading more
-// of it than any honest layer of its size has is an error, so that a small layer
-// can't keep its reader busy for ever.
+// of it than honest bytes unpack to is an error, so that a small layer can't keep
+// its reader busy for ever. Those that were read count, and not the size in the
+// manifest, which may be any. It isn't l.Uncompressed, by which a layer of ten bytes
+// could have the library allocate a window of 512 MiB.
 func Unpack(l v1.Layer) (io.ReadCloser, error) {
-	size, err := l.Size()
-	if err != nil {
-		return nil, err
-	}
-	r, err := uncompressed(l)
-	if err != nil {
-		return nil, err
-	}
-	return &bounded{r, unpackRatio*size + unpackSlack, size}, nil
-}
-
-// uncompressed is l.Uncompressed, by which a layer of ten bytes could have the
-// library allocate a window of 512 MiB.
-func uncompressed(l v1.Layer) (io.ReadCloser, error) {
 	r, err := l.Compressed()
 	if err != nil {
 		return nil, err
 	}
-	in, kind := bufio.NewReader(r), types.OCILayer
+	packed := &counter{}
+	in, kind := bufio.NewReader(io.TeeReader(r, packed)), types.OCILayer
 	head, _ := in.Peek(4) // of an empty layer less
 	switch {
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
@@ -203,19 +192,21 @@ func uncompressed(l v1.Layer) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	return unpacked{z, r}, nil
+	return &bounded{unpacked{z, r}, packed, 0}, nil
 }
 
 type bounded struct {
 	io.ReadCloser
-	left, size int64
+	packed *counter // what was read for it
+	n      int64
 }
 
 // Read implements io.Reader.
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, fmt.Errorf("its %d bytes unpack to more than %d", b.size, unpackRatio*b.size+unpackSlack)
+	b.n += int64(n)
+	if most := unpackRatio*b.packed.n + unpackSlack; b.n > most {
+		return 0, fmt.Errorf("%d bytes of it unpack to more than %d", b.packed.n, most)
 	}
 	return n, err
 }

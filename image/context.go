@@ -80,7 +80,7 @@ func unpack(ctx context.Context, l v1.Layer, dir string) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.Close(), root.Close()) }()
 	for tr := tar.NewReader(r); ; {
-		h, err := tr.Next()
+		h, err := NextEntry(tr)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

@@ -87,28 +87,35 @@ func (a *archive) image(desc v1.Descriptor) (Image, error) {
 // scan notes where each file is. A later file of the same name wins, as it
 // would when unpacked.
 func (a *archive) scan() error {
-	f, err := os.Open(a.path)
+	a.entries = map[string]extent{}
+	return eachHeader(a.path, func(h *tar.Header, at int64) {
+		if h.Typeflag == tar.TypeReg {
+			a.entries[strings.TrimPrefix(path.Clean("/"+h.Name), "/")] = extent{at, h.Size}
+		}
+	})
+}
+
+// eachHeader calls f for the header of every entry of a tar, all of which is there,
+// and says where its content begins.
+func eachHeader(file string, f func(h *tar.Header, at int64)) error {
+	r, err := os.Open(file)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	a.entries = map[string]extent{}
-	for tr := tar.NewReader(f); ; { // it seeks past contents
-		h, err := tr.Next()
+	defer r.Close()
+	for tr := tar.NewReader(r); ; { // it seeks past contents
+		h, err := NextEntry(tr)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if h.Typeflag != tar.TypeReg {
-			continue
-		}
-		at, err := f.Seek(0, io.SeekCurrent)
+		at, err := r.Seek(0, io.SeekCurrent)
 		if err != nil {
 			return err
 		}
-		a.entries[strings.TrimPrefix(path.Clean("/"+h.Name), "/")] = extent{at, h.Size}
+		f(h, at)
 	}
 }
 

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -90,14 +91,14 @@ func read(ctx context.Context, from string, o ReadOptions) (Artifact, error) {
 		return nil, explain(ctx, err, pullHint(err, ref.Context()))
 	}
 	if !desc.MediaType.IsIndex() {
-		return desc.Image()
+		return sized(desc.Image())
 	}
 	whole, err := desc.ImageIndex()
 	if err != nil {
 		return nil, err
 	}
 	return &index{desc.Manifest, desc.MediaType, func(d v1.Descriptor) (Image, error) {
-		img, err := whole.Image(d.Digest)
+		img, err := sized(whole.Image(d.Digest))
 		if err != nil {
 			return nil, explain(ctx, err, pullHint(err, ref.Context()))
 		}
@@ -105,11 +106,55 @@ func read(ctx context.Context, from string, o ReadOptions) (Artifact, error) {
 	}}, nil
 }
 
+// sized returns an image of a registry whose manifest has sizes that what the
+// library reads is held to: it reads a config into memory, and what has less than 0
+// bytes for as long as there is more.
+func sized(img Image, err error) (Image, error) {
+	if err != nil {
+		return nil, err
+	}
+	m, err := img.Manifest()
+	if err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	if n := m.Config.Size; n < 0 || n > maxDocument {
+		return nil, tooMuch("the config has %d bytes, not 0 to %d", n, maxDocument)
+	}
+	for _, d := range m.Layers {
+		if d.Size < 0 {
+			return nil, tooMuch("the layer %s has %d bytes", d.Digest, d.Size)
+		}
+	}
+	return img, nil
+}
+
 // openDockerArchive opens the one image of an archive, of which the library
-// takes it that its configuration has a diff ID for each layer.
+// takes it that its documents are small, and that its configuration has a diff ID
+// for each layer.
 func openDockerArchive(file string) (Image, error) {
+	sizes := map[string]int64{} // of two of a name the library reads the first
+	err := eachHeader(file, func(h *tar.Header, _ int64) {
+		if _, twice := sizes[h.Name]; !twice && h.Typeflag == tar.TypeReg {
+			sizes[h.Name] = h.Size
+		} else if !twice {
+			sizes[h.Name] = -1
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
 	opener := func() (io.ReadCloser, error) { return os.Open(file) }
-	if _, err := os.Stat(file); err != nil { // the library hides which error it was
+	if err := checkDocument(sizes, "manifest.json"); err != nil {
+		return nil, err
+	}
+	m, err := tarball.LoadManifest(opener)
+	if err != nil {
+		return nil, err
+	}
+	if len(m) != 1 {
+		return nil, fmt.Errorf("the archive holds %d images, not one", len(m))
+	}
+	if err := checkDocument(sizes, m[0].Config); err != nil {
 		return nil, err
 	}
 	img, err := tarball.Image(opener, nil)
@@ -117,14 +162,20 @@ func openDockerArchive(file string) (Image, error) {
 		return nil, err
 	}
 	cf, err := img.ConfigFile()
-	if err != nil {
-		return nil, err
-	}
-	m, err := tarball.LoadManifest(opener)
-	if err == nil && (len(m) != 1 || len(m[0].Layers) != len(cf.RootFS.DiffIDs)) {
+	if err == nil && len(m[0].Layers) != len(cf.RootFS.DiffIDs) {
 		err = errors.New("the archive's list of layers isn't the one in the image's configuration")
 	}
 	return img, err
+}
+
+func checkDocument(sizes map[string]int64, name string) error {
+	switch n, ok := sizes[name]; {
+	case !ok || n < 0:
+		return fmt.Errorf("the archive holds no file %q", name)
+	case n > maxDocument:
+		return fmt.Errorf("reading %q: it has %d bytes, more than %d", name, n, maxDocument)
+	}
+	return nil
 }
 
 // parseSource reads what can be pulled.

@@ -101,28 +101,59 @@ func refusing(status int) *fakeRegistry {
 	return f
 }
 
-// TestReadRefusesUnevenLayers: a docker-archive names a file for each layer of
-// its configuration, and for nothing else.
-func TestReadRefusesUnevenLayers(t *testing.T) {
-	for name, change := range map[string]func(layers []string) []string{
-		"one too many": func(layers []string) []string { return append(layers, layers[0]) },
-		"one missing":  func(layers []string) []string { return layers[1:] },
+// TestReadRefusesDockerArchives that the library would read without a bound, or
+// that name no file for a layer of their configuration, or one for nothing.
+func TestReadRefusesDockerArchives(t *testing.T) {
+	large := func(of func(m *tarball.Descriptor) string) []byte {
+		var name string
+		changedArchive(t, func(m *tarball.Descriptor) { name = of(m) })
+		return archiveOf(t, image.FormatDockerArchive, func(h *tar.Header, data []byte) []byte {
+			if h.Name != name {
+				return data
+			}
+			return append(data, bytes.Repeat([]byte(" "), 4<<20)...)
+		})
+	}
+	whole := changedArchive(t, func(*tarball.Descriptor) {})
+	for name, c := range map[string]struct {
+		archive []byte
+		want    string
+	}{
+		"a layer too many":    {changedArchive(t, func(m *tarball.Descriptor) { m.Layers = append(m.Layers, m.Layers[0]) }), "list of layers"},
+		"a layer missing":     {changedArchive(t, func(m *tarball.Descriptor) { m.Layers = m.Layers[1:] }), "list of layers"},
+		"a config of a hole":  {holedArchive(t, "gnu", func(m *tarball.Descriptor) { m.Config = "hole" }), `"hole" is a sparse file`},
+		"a layer of a hole":   {holedArchive(t, "posix", func(m *tarball.Descriptor) { m.Layers[0] = "hole" }), `"hole" is a sparse file`},
+		"a large config":      {large(func(m *tarball.Descriptor) string { return m.Config }), "bytes, more than 4194304"},
+		"a large manifest":    {large(func(*tarball.Descriptor) string { return "manifest.json" }), "bytes, more than 4194304"},
+		"no such config":      {changedArchive(t, func(m *tarball.Descriptor) { m.Config = "none" }), `no file "none"`},
+		"cut short in a file": {whole[:len(whole)-2000], "unexpected EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "docker.tar")
-			if err := os.WriteFile(path, unevenArchive(t, change), 0o600); err != nil {
+			if err := os.WriteFile(path, c.archive, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			_, err := image.Read(t.Context(), "docker-archive:"+path, image.ReadOptions{})
-			if err == nil || !strings.Contains(err.Error(), "list of layers") {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error = %v", err)
 			}
 		})
 	}
 }
 
-// unevenArchive is a docker-archive of which only the list of layers is changed.
-func unevenArchive(t testing.TB, change func(layers []string) []string) []byte {
+// holedArchive is changedArchive with a sparse file more, named hole.
+func holedArchive(t testing.TB, format string, change func(m *tarball.Descriptor)) []byte {
+	t.Helper()
+	hole, err := os.ReadFile(filepath.Join("testdata/sparse", format+".tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := changedArchive(t, change)
+	return append(archive[:len(archive)-1024], hole...) // in place of the end
+}
+
+// changedArchive is a docker-archive of which only the list of files is changed.
+func changedArchive(t testing.TB, change func(m *tarball.Descriptor)) []byte {
 	t.Helper()
 	return archiveOf(t, image.FormatDockerArchive, func(h *tar.Header, data []byte) []byte {
 		if h.Name != "manifest.json" {
@@ -132,7 +163,7 @@ func unevenArchive(t testing.TB, change func(layers []string) []string) []byte {
 		if err := json.Unmarshal(data, &m); err != nil {
 			t.Fatal(err)
 		}
-		m[0].Layers = change(m[0].Layers)
+		change(&m[0])
 		data, err := json.Marshal(m)
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
 	"github.com/mosqbuild/mosqbuild/image"
 	"github.com/mosqbuild/mosqbuild/internal/fault"
 )
@@ -64,8 +66,10 @@ func FuzzReadImage(f *testing.F) {
 	}
 	f.Add(data)
 	f.Add(data[:len(data)/2])
-	f.Add(unevenArchive(f, func(layers []string) []string { return append(layers, layers[0]) }))
-	f.Add(unevenArchive(f, func(layers []string) []string { return layers[1:] }))
+	f.Add(changedArchive(f, func(m *tarball.Descriptor) { m.Layers = append(m.Layers, m.Layers[0]) }))
+	f.Add(changedArchive(f, func(m *tarball.Descriptor) { m.Layers = m.Layers[1:] }))
+	f.Add(holedArchive(f, "gnu", func(m *tarball.Descriptor) { m.Config = "hole" }))
+	f.Add(holedArchive(f, "posix", func(m *tarball.Descriptor) { m.Layers[0] = "hole" }))
 	f.Add(ociArchive(f, func(_ *tar.Header, data []byte) []byte { return data }))
 	f.Add(ociArchive(f, func(_ *tar.Header, data []byte) []byte { return data[:len(data)/2] }))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -73,6 +73,9 @@ func FuzzUnpack(f *testing.F) {
 		f.Add(packed(f, Gzip, b.Bytes()))
 		f.Add(packed(f, Zstd, b.Bytes()))
 	}
+	for _, data := range holes(f) {
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, data := range [][]byte{data, packed(t, Gzip, data), packed(t, Zstd, data)} {
 			l, err := partial.CompressedToLayer(packedLayer(data))
@@ -91,6 +94,45 @@ func FuzzUnpack(f *testing.F) {
 			}
 		}
 	})
+}
+
+// holes are what GNU tar makes of a file of 1 GiB of which nothing was ever written,
+// by format: tar --sparse -b1 --format=FORMAT.
+func holes(t testing.TB) map[string][]byte {
+	t.Helper()
+	made := map[string][]byte{}
+	for _, format := range []string{"gnu", "posix"} {
+		data, err := os.ReadFile(filepath.Join("testdata/sparse", format+".tar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		made[format] = data
+	}
+	return made
+}
+
+// TestSparseFilesAreRefused, which would unpack to any size out of nothing.
+func TestSparseFilesAreRefused(t *testing.T) {
+	for format, data := range holes(t) {
+		for _, data := range [][]byte{data, packed(t, Gzip, data)} {
+			l, err := partial.CompressedToLayer(packedLayer(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			read := func(string, io.Reader) error {
+				t.Errorf("%s: a sparse file is read", format)
+				return nil
+			}
+			const says = `"hole" is a sparse file`
+			if err := eachFile(t.Context(), l, read); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: %v", format, err)
+			}
+			dir := t.TempDir()
+			if err := unpack(t.Context(), l, dir); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: %v", format, err)
+			}
+		}
+	}
 }
 
 func unpacksInside(t *testing.T, l v1.Layer) {
@@ -234,6 +276,7 @@ func FuzzRegistry(f *testing.F) {
 	for _, a := range seeds {
 		f.Add(a.referrers, a.manifest, a.blob)
 		f.Add([]byte{}, a.manifest, a.blob)
+		f.Add([]byte{}, inlined(f, a), []byte{})
 		if a.referrers = referrerOf(a.manifest); listAll(f, s, d, a) != 1 {
 			f.Fatalf("not signed: %s", a.manifest)
 		}
@@ -244,6 +287,21 @@ func FuzzRegistry(f *testing.F) {
 		}
 		listAll(t, s, d, answers{referrers, manifest, blob})
 	})
+}
+
+// inlined is the manifest with the blob in it.
+func inlined(t testing.TB, a answers) []byte {
+	t.Helper()
+	var m v1.Manifest
+	if err := json.Unmarshal(a.manifest, &m); err != nil {
+		t.Fatal(err)
+	}
+	m.Layers[0].Data = a.blob
+	manifest, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return manifest
 }
 
 // referrerOf is a list of that manifest alone.
@@ -267,8 +325,8 @@ func listAll(t testing.TB, s *Signer, d name.Digest, a answers) (signed int) {
 			t.Errorf("%d are listed", len(of.list))
 		}
 		for _, one := range of.list {
-			if len(one.data) > maxAttestation || len(one.data) > len(a.blob) {
-				t.Errorf("%d bytes are attached, of a blob of %d", len(one.data), len(a.blob))
+			if len(one.data) > maxAttestation || len(one.data) > max(len(a.blob), len(a.manifest)) { // a manifest may hold what it describes
+				t.Errorf("%d bytes are attached, of a blob of %d and a manifest of %d", len(one.data), len(a.blob), len(a.manifest))
 			}
 			c, err := of.read(one)
 			if err != nil {

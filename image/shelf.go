@@ -66,7 +66,7 @@ func (s shelf) tagged(suffix string) (v1.Image, error) {
 	if notFound(err) {
 		return noLayers(), nil
 	}
-	return img, err
+	return sized(img, err)
 }
 
 func notFound(err error) bool {

@@ -138,6 +138,20 @@ func addParents(byPath map[string]packages.Entry) {
 	}
 }
 
+// NextEntry is Next for a layer or archive that may be anybody's. A sparse file is
+// an error: its reader makes zeros, up to as many as its header says, out of nothing
+// that could be bounded, or end with a context. Builders write none.
+func NextEntry(r *tar.Reader) (*tar.Header, error) {
+	h, err := r.Next()
+	if err != nil {
+		return nil, err
+	}
+	if packages.IsSparse(h) {
+		return nil, fmt.Errorf("%.100q is a sparse file, which isn't read", h.Name)
+	}
+	return h, nil
+}
+
 // cleanName returns name without a leading slash or dot; "" is the root.
 func cleanName(name string) (string, error) {
 	for _, element := range strings.Split(name, "/") {

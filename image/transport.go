@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -46,10 +47,10 @@ func (t *registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		t.uploaded.Add(1)
 	}
 	if err == nil {
-		if resp.StatusCode >= 400 {
+		if resp.StatusCode != http.StatusOK {
 			resp.Body = boundedBody{io.LimitReader(resp.Body, maxRefusal), resp.Body}
-		} else if strings.Contains(r.URL.Path, "/referrers/sha256:") {
-			resp.Body = boundedBody{io.LimitReader(resp.Body, maxReferrers), resp.Body}
+		} else if !asksForBlob(r) {
+			resp.Body = boundedBody{io.LimitReader(resp.Body, maxDocument), resp.Body}
 		}
 		if late := obey(r.Context(), resp); late != nil {
 			resp.Body.Close()
@@ -59,12 +60,19 @@ func (t *registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// Bounds on the list of what refers to an image, and on what comes with an error,
-// in bytes: the library would read on for as long as the registry sends.
-const (
-	maxReferrers = 4 << 20
-	maxRefusal   = 1 << 20
-)
+// maxRefusal bounds what comes with an error, in bytes. The library would read
+// that, as it would a token, a list or a manifest, for as long as the registry sends.
+const maxRefusal = 1 << 20
+
+// asksForBlob says whether r, or the request that was redirected to it, is the
+// library's for a blob, whose size is in a manifest. A registry names where tokens
+// come from, but not without a query.
+func asksForBlob(r *http.Request) bool {
+	for r.Response != nil && r.Response.Request != nil {
+		r = r.Response.Request
+	}
+	return r.Method == http.MethodGet && r.URL.RawQuery == "" && path.Base(path.Dir(r.URL.Path)) == "blobs"
+}
 
 // boundedBody is a body of which a part is read.
 type boundedBody struct {

@@ -4,14 +4,21 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
 	"testing"
 )
 
 func TestTransportBoundsWhatItReads(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/none") {
+		switch path.Base(r.URL.Path) {
+		case "none":
 			w.WriteHeader(http.StatusNotFound)
+		case "part":
+			w.WriteHeader(http.StatusPartialContent)
+		case "moved":
+			http.Redirect(w, r, "/elsewhere/blobs/sha256:00", http.StatusTemporaryRedirect)
+			return
 		}
 		_, _ = w.Write(make([]byte, 5<<20)) // the client may have gone
 	}))
@@ -22,7 +29,10 @@ func TestTransportBoundsWhatItReads(t *testing.T) {
 	}
 	defer transport.close()
 	for path, want := range map[string]int64{
-		"/v2/x/manifests/none": 1 << 20, "/v2/x/referrers/sha256:00": 4 << 20, "/v2/x/referrers/y/blobs/sha256:00": 5 << 20,
+		"/v2/x/manifests/none": 1 << 20, "/v2/x/manifests/part": 1 << 20, "/v2/x/blobs/part": 1 << 20,
+		"/v2/": 4 << 20, "/token": 4 << 20, "/x/blobs/token?service=": 4 << 20,
+		"/v2/x/manifests/1": 4 << 20, "/v2/x/blobs/manifests/1": 4 << 20, "/v2/x/manifests/moved": 4 << 20, "/v2/x/referrers/sha256:00": 4 << 20,
+		"/v2/x/blobs/sha256:00": 5 << 20, "/v2/x/referrers/y/blobs/sha256:00": 5 << 20, "/v2/x/blobs/moved": 5 << 20,
 	} {
 		resp, err := (&http.Client{Transport: transport}).Get(s.URL + path)
 		if err != nil {

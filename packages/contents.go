@@ -104,7 +104,7 @@ func readItem(h *tar.Header, section *io.SectionReader) (item, error) {
 		if err != nil {
 			return item{}, err
 		}
-		if left := section.Size() - at; h.Size < 0 || h.Size > left || isSparse(h) {
+		if left := section.Size() - at; h.Size < 0 || h.Size > left || IsSparse(h) {
 			return item{}, fmt.Errorf("%d bytes with %d left", h.Size, left)
 		}
 		if strings.HasPrefix(name, ".") && !strings.Contains(name, "/") {
@@ -173,7 +173,8 @@ func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-func isSparse(h *tar.Header) bool {
+// IsSparse tells whether an entry has holes, whose zeros its reader makes.
+func IsSparse(h *tar.Header) bool {
 	if h.Typeflag == tar.TypeGNUSparse {
 		return true
 	}

@@ -75,8 +75,8 @@ func parseControl(section []byte) (*info, error) {
 // readEntry reads an entry of an archive of that many bytes. A sparse one, of
 // which most is told and not there, may be of any size, and is refused.
 func readEntry(tr *tar.Reader, h *tar.Header, archive int) ([]byte, error) {
-	if isSparse(h) || h.Size > int64(archive) {
-		return nil, fmt.Errorf("entry %q: %d bytes, sparse: %v", h.Name, h.Size, isSparse(h))
+	if IsSparse(h) || h.Size > int64(archive) {
+		return nil, fmt.Errorf("entry %q: %d bytes, sparse: %v", h.Name, h.Size, IsSparse(h))
 	}
 	return io.ReadAll(tr)
 }

@@ -72,8 +72,8 @@ type Layer struct {
 const historyPrefix = "mosqbuild: "
 
 // Describe reads all of img. It returns an error where a layer is not what the
-// config says (its diff ID), is no tar stream, or has more than a million
-// entries.
+// config says (its diff ID), is no tar stream, holds a sparse file, or has more
+// than a million entries or 128 MiB of paths, targets and attributes.
 func Describe(ctx context.Context, img image.Image) (Description, error) {
 	d, diffIDs, err := describeConfig(img)
 	if err != nil {

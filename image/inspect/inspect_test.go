@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -261,12 +262,41 @@ func TestDeepPathIsRefused(t *testing.T) {
 	}
 }
 
+// holes are layers of a sparse file of 1 GiB.
+func holes(t testing.TB) [][]byte {
+	t.Helper()
+	var list [][]byte
+	for _, format := range []string{"gnu", "posix"} {
+		data, err := os.ReadFile("../testdata/sparse/" + format + ".tar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, data)
+	}
+	return list
+}
+
+func TestSparseFileIsRefused(t *testing.T) {
+	for _, data := range holes(t) {
+		img, err := mutate.AppendLayers(empty.Image, static.NewLayer(data, types.OCIUncompressedLayer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := inspect.Describe(t.Context(), img); err == nil || !strings.Contains(err.Error(), `"hole" is a sparse file`) {
+			t.Errorf("error = %v", err)
+		}
+	}
+}
+
 func FuzzDescribe(f *testing.F) {
 	for _, entries := range [][]entry{
 		{file("a", "a"), folder("b/"), file("b/.wh.c", "")}, {file("/../../etc/passwd", "x"), file("..", "x"), file(".wh.", "")},
 		{link(tar.TypeLink, "a", "a"), link(tar.TypeSymlink, "b", "/b")}, {file("lib/apk/db/installed", musl)}, {file(".wh..wh..opq", ""), folder("/")},
 	} {
 		f.Add(tarOf(f, entries))
+	}
+	for _, data := range holes(f) {
+		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		img, err := mutate.AppendLayers(empty.Image, static.NewLayer(data, types.OCIUncompressedLayer))

@@ -15,9 +15,12 @@ import (
 	"github.com/mosqbuild/mosqbuild/image"
 )
 
-// maxEntries bounds what one image may make us remember: the largest images in
-// use have half as many files.
-const maxEntries = 1 << 20
+// maxEntries and maxText, which is in bytes, bound what one image may make us
+// remember: the largest images in use have half as many files.
+const (
+	maxEntries = 1 << 20
+	maxText    = 128 * maxEntries
+)
 
 // xattrPrefix marks extended attributes, such as capabilities, in a tar.
 const xattrPrefix = "SCHILY.xattr."
@@ -59,7 +62,7 @@ func (r *Layer) read(ctx context.Context, l v1.Layer, n int, t *tree) error {
 
 func (r *Layer) readTar(in io.Reader, n int, t *tree) error {
 	for tr := tar.NewReader(in); ; {
-		h, err := tr.Next()
+		h, err := image.NextEntry(tr)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -103,7 +106,7 @@ func fileOf(h *tar.Header, content io.Reader) (File, error) {
 
 func typeOf(h *tar.Header) string {
 	switch h.Typeflag {
-	case tar.TypeReg, tar.TypeGNUSparse:
+	case tar.TypeReg:
 		return typeFile
 	case tar.TypeDir:
 		return typeFolder

@@ -58,6 +58,7 @@ var databases = []string{"/lib/apk/db/installed", "/usr/lib/apk/db/installed"}
 type tree struct {
 	root      *node
 	nodes     int                  // made so far
+	text      int                  // bytes of paths, targets and attributes so far
 	installed map[string][]Package // by database
 }
 
@@ -89,6 +90,13 @@ func (t *tree) apply(n int, h *tar.Header, content io.Reader) error {
 	f, err := t.fileOf(name, h, content)
 	if err != nil || name == "/" {
 		return err
+	}
+	t.text += len(name) + len(f.Target)
+	for k, v := range f.Attributes {
+		t.text += len(k) + len(v)
+	}
+	if t.text > maxText {
+		return fmt.Errorf("the image has more than %d bytes of paths, targets and attributes", maxText)
 	}
 	f.Path, f.Layer = name, n
 	at := t.root
