@@ -63,7 +63,7 @@ type graph struct {
 	pods    []pod
 	nodes   []node
 	edges   []edge
-	taken   map[string]bool // ids
+	taken   map[string]int // ids, with the next number for one more of it
 	// spread tells that there is more than one namespace.
 	spread bool
 }
@@ -81,7 +81,7 @@ func newGraph(objs []Object) (*graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &graph{taken: map[string]bool{}}
+	g := &graph{taken: map[string]int{}}
 	for _, content := range objects {
 		m := &member{patchTarget: identify(content), content: content}
 		m.namespace, _ = walkTo(content, []string{"metadata"})["namespace"].(string)
@@ -125,11 +125,12 @@ func (g *graph) id(kind, name string) string {
 		}
 		return '_'
 	}, strings.ToLower(strings.TrimPrefix(kind+"_"+name, "_")))
-	id := stem
-	for i := 2; g.taken[id]; i++ {
-		id = fmt.Sprintf("%s_%d", stem, i)
+	id, next := stem, g.taken[stem]
+	for ; g.taken[id] > 0; next++ {
+		id = fmt.Sprintf("%s_%d", stem, next)
 	}
-	g.taken[id] = true
+	g.taken[stem] = next
+	g.taken[id] = max(g.taken[id], 2)
 	return id
 }
 

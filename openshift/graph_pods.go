@@ -2,6 +2,7 @@ package openshift
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +40,11 @@ func (g *graph) readPods() error {
 			continue
 		}
 		var t corev1.PodTemplateSpec
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, &t); err != nil {
+		err := checkQuantities(content)
+		if err == nil {
+			err = runtime.DefaultUnstructuredConverter.FromUnstructured(content, &t)
+		}
+		if err != nil {
 			return fmt.Errorf("reading the pod of %s %q: %w", m.Kind, m.Name, err)
 		}
 		p := pod{m, t.Labels, t.Spec, map[int32]string{}}
@@ -47,6 +52,35 @@ func (g *graph) readPods() error {
 		g.pods = append(g.pods, p)
 	}
 	return nil
+}
+
+// Where a pod has quantities: in these mappings, and as these fields.
+var (
+	quantityMaps   = []string{"limits", "requests", "overhead"}
+	quantityFields = []string{"sizeLimit", "divisor"}
+)
+
+// endless is a number that resource.ParseQuantity writes down with all its
+// zeros: of 1e-1000000000 they are a milliard.
+var endless = regexp.MustCompile(`^[+-]?[0-9.]+[eE][+-]?[0-9]{3,}$`)
+
+// maxQuantity is a length that no quantity needs. The time that one takes to
+// read grows with the square of its length.
+const maxQuantity = 64
+
+// checkQuantities refuses a pod with a quantity that can't be read in time.
+// What looks like one elsewhere, such as a commit in a label, may stay.
+func checkQuantities(pod map[string]any) error {
+	var err error
+	walk(pod, []string{""}, func(path []string, s string) string {
+		field, parent := path[len(path)-1], path[len(path)-2]
+		quantity := slices.Contains(quantityFields, field) || slices.Contains(quantityMaps, parent)
+		if s := strings.TrimSpace(s); quantity && (len(s) > maxQuantity || endless.MatchString(s)) {
+			err = fmt.Errorf("%s: %.20q is no quantity", strings.Join(path[1:], "."), s)
+		}
+		return s
+	})
+	return err
 }
 
 // listeners draws the ports of a pod's containers, those with TLS as such.

@@ -2,10 +2,12 @@ package openshift_test
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -176,6 +178,55 @@ func TestGraphNamesWhatItCannotRead(t *testing.T) {
 	}
 }
 
+// pods have a quantity each.
+func pods(q string) []string {
+	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: "
+	return []string{
+		pod + `{containers: [{name: a, resources: {limits: {cpu: "` + q + `"}}}]}`,
+		pod + `{initContainers: [{name: a, resources: {requests: {x.example/y: " ` + q + ` "}}}]}`,
+		pod + `{containers: [{name: a, env: [{name: A, valueFrom: {resourceFieldRef: {divisor: "` + q + `"}}}]}]}`,
+		pod + `{overhead: {cpu: "` + q + `"}}`,
+		pod + `{volumes: [{name: a, emptyDir: {sizeLimit: "` + q + `"}}]}`,
+		pod + `{volumes: [{name: a, ephemeral: {volumeClaimTemplate: {spec: {resources: {requests: {storage: "` + q + `"}}}}}}]}`,
+	}
+}
+
+// A quantity that would take for ever to read is refused; what looks like one
+// elsewhere isn't.
+func TestGraphRefusesQuantities(t *testing.T) {
+	for q, fine := range map[string]bool{"1e-1000000000": false, "-.5E+100": false, strings.Repeat("1", 100): false, "1e3": true, "0.5": true, "1.5Gi": true} {
+		for _, text := range pods(q) {
+			objs, err := openshift.ReadYAML(strings.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = openshift.WriteGraph(io.Discard, objs)
+			if fine != (err == nil) || err != nil && !strings.Contains(err.Error(), `the pod of Pod "a": spec.`) {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+	}
+	objs, err := openshift.ReadYAML(strings.NewReader("apiVersion: v1\nkind: Pod\nmetadata: {labels: {commit: 12e4567}, annotations: {limits: \"1e999\"}}\nspec: {containers: [{args: [\"1e999\"]}]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	draw(t, objs)
+}
+
+// Objects of one name cost no more than others.
+func TestGraphOfOneName(t *testing.T) {
+	text := strings.Repeat("apiVersion: v1\nkind: X\nmetadata: {name: a}\n---\n", 20_000) + "apiVersion: v1\nkind: X\nmetadata: {name: a_2}\n"
+	objs, err := openshift.ReadYAML(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	draw(t, objs)
+	if took := time.Since(start); took > time.Minute {
+		t.Errorf("it took %s", took)
+	}
+}
+
 // Whatever can be read and drawn is Mermaid.
 func FuzzGraph(f *testing.F) {
 	text, err := os.ReadFile("testdata/graph/pair.yaml")
@@ -187,6 +238,9 @@ func FuzzGraph(f *testing.F) {
 		f.Add(doc)
 	}
 	f.Add([]byte("kind: RoleBinding"))
+	for _, text := range pods("1e-99999999") {
+		f.Add([]byte(text))
+	}
 	f.Add([]byte("kind: \"a\\n\\\"\"\nmetadata: {name: \"]\"}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		objs, err := openshift.ReadYAML(bytes.NewReader(text))

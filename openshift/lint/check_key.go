@@ -107,7 +107,7 @@ func checkSecretVolumes(p *project, r *report) {
 				whole = *v.Secret.DefaultMode
 			}
 			report := func(key string, mode int32, at ...any) {
-				if mode&0o004 != 0 && p.keepsSecret(b, v.Name, key) {
+				if mode&0o004 != 0 && p.keepsSecret(b, v, key) {
 					r.add("MQ204", b.pod(append([]any{"volumes", i, "secret"}, at...)...), "set defaultMode: 0440 there; where no uid is assigned, with fsGroup in the pod's securityContext", "the files of Secret %s have mode %#o", v.Secret.SecretName, mode)
 				}
 			}
@@ -127,18 +127,17 @@ func checkSecretVolumes(p *project, r *report) {
 
 // keepsSecret tells whether that key of the Secret in a volume, or any where it is
 // "", is known to be a key or a password file of the broker.
-func (p *project) keepsSecret(b *broker, volume, key string) bool {
+func (p *project) keepsSecret(b *broker, v corev1.Volume, key string) bool {
 	if b.conf != nil {
 		for _, d := range b.conf.directives {
 			o, file := d.fileOption(), b.mounted(d.value)
-			if o != "" && o != "acl" && file.volume == volume && (key == "" || file.key == key) {
+			if o != "" && o != "acl" && file.volume == v.Name && (key == "" || file.key == key) {
 				return true
 			}
 		}
 	}
-	i := b.volumeIndex(volume)
-	_, s := find[*corev1.Secret](p, b.namespace, b.spec.Volumes[i].Secret.SecretName)
-	if s == nil || !b.mounts(volume) {
+	_, s := find[*corev1.Secret](p, b.namespace, v.Secret.SecretName)
+	if s == nil || !b.mounts(v.Name) {
 		return false
 	}
 	is := func(name, data string) bool {

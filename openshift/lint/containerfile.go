@@ -3,6 +3,7 @@ package lint
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,7 +24,7 @@ func (i instruction) flag(name string) string { return i.flags[name] }
 // stage is a FROM and what follows it.
 type stage struct {
 	instruction
-	from, as     string
+	from         string
 	instructions []instruction
 }
 
@@ -32,6 +33,7 @@ type containerfile struct {
 	file         string
 	instructions []instruction
 	stages       []stage
+	named        map[string]int    // the first stage of each name, in small letters
 	args         map[string]string // ARG and ENV with a value
 }
 
@@ -42,7 +44,7 @@ var (
 
 // parseContainerfile reads what it understands and skips the rest.
 func parseContainerfile(file, data string) *containerfile {
-	c := &containerfile{file: file, args: map[string]string{}}
+	c := &containerfile{file: file, named: map[string]int{}, args: map[string]string{}}
 	lines := strings.Split(strings.ReplaceAll(data, "\r\n", "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
 		m := instructed.FindStringSubmatch(lines[i])
@@ -112,7 +114,10 @@ func (c *containerfile) add(in instruction) {
 			s.from = c.expand(in.words[0])
 		}
 		if len(in.words) > 2 && strings.EqualFold(in.words[1], "AS") {
-			s.as = in.words[2]
+			name := strings.ToLower(in.words[2])
+			if _, taken := c.named[name]; !taken {
+				c.named[name] = len(c.stages)
+			}
 		}
 		c.stages = append(c.stages, s)
 		return
@@ -140,12 +145,14 @@ func (c *containerfile) expand(s string) string {
 
 // stage returns the stage of a name or number, nil where there is none.
 func (c *containerfile) stage(name string) *stage {
-	for i := range c.stages {
-		if c.stages[i].as != "" && strings.EqualFold(c.stages[i].as, name) || strconv.Itoa(i) == name {
-			return &c.stages[i]
-		}
+	i, ok := c.named[strings.ToLower(name)]
+	if n, err := strconv.Atoi(name); !ok && err == nil {
+		i, ok = n, n >= 0 && n < len(c.stages)
 	}
-	return nil
+	if !ok {
+		return nil
+	}
+	return &c.stages[i]
 }
 
 // last is the stage that becomes the image.
@@ -157,18 +164,16 @@ func (c *containerfile) last() stage {
 }
 
 // inherited are the instructions that make the image, those of the stages that
-// it is based on first.
+// it is based on first. A stage is based on one above it, or on an image.
 func (c *containerfile) inherited() (all []instruction, base string) {
 	s := c.last()
-	for range c.stages {
-		all = append(append([]instruction{}, s.instructions...), all...)
-		below := c.stage(s.from)
-		if below == nil || below.place == s.place {
-			return all, s.from
-		}
+	parts := [][]instruction{s.instructions}
+	for below := c.stage(s.from); below != nil && below.line < s.line; below = c.stage(s.from) {
 		s = *below
+		parts = append(parts, s.instructions)
 	}
-	return all, s.from
+	slices.Reverse(parts)
+	return slices.Concat(parts...), s.from
 }
 
 // leadingNumber is the number that a word begins with, 0 where it has none.

@@ -1,7 +1,9 @@
 package lint_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -30,8 +32,14 @@ func seeds(f *testing.F, add func(txtar.File), suffixes ...string) {
 	}
 }
 
-// check lints one file and holds each finding to what is promised of any.
-func check(t *testing.T, name string, data []byte) {
+var newline = []byte("\n")
+
+// breaks are what ends a line to YAML; any other file has \n alone.
+var breaks = regexp.MustCompile(`\r\n|[\n\r\x{85}\x{2028}\x{2029}]`)
+
+// check lints one file of so many lines and holds each finding to what is
+// promised of any.
+func check(t *testing.T, name string, data []byte, lines int) {
 	findings, err := lint.Run([]lint.Input{{Name: name, Data: data}}, lint.Options{Now: now})
 	if err != nil {
 		if !strings.Contains(err.Error(), name) {
@@ -39,7 +47,6 @@ func check(t *testing.T, name string, data []byte) {
 		}
 		return
 	}
-	lines := strings.Count(string(data), "\n") + 1
 	for _, f := range findings {
 		if f.Line < 1 || f.Line > lines || f.File != name || f.Fix == "" || f.Message == "" {
 			t.Errorf("of %d lines: %+v", lines, f)
@@ -53,13 +60,13 @@ func check(t *testing.T, name string, data []byte) {
 func FuzzConf(f *testing.F) {
 	seeds(f, func(file txtar.File) { f.Add(file.Data) }, ".conf")
 	f.Add([]byte("listener\nconnection\naddress\ntopic\nport x\nautosave_interval\n"))
-	f.Fuzz(func(t *testing.T, data []byte) { check(t, "mosquitto.conf", data) })
+	f.Fuzz(func(t *testing.T, data []byte) { check(t, "mosquitto.conf", data, bytes.Count(data, newline)+1) })
 }
 
 func FuzzContainerfile(f *testing.F) {
 	seeds(f, func(file txtar.File) { f.Add(file.Data) }, "Containerfile", "Dockerfile")
 	f.Add([]byte("FROM a AS a\nFROM a\nRUN <<EOF\nmosquitto\nEOF\nCMD [\nCOPY\nUSER\nADD --chmod=\n\\\n"))
-	f.Fuzz(func(t *testing.T, data []byte) { check(t, "Containerfile", data) })
+	f.Fuzz(func(t *testing.T, data []byte) { check(t, "Containerfile", data, bytes.Count(data, newline)+1) })
 }
 
 // FuzzLint takes any bytes under any name.
@@ -67,5 +74,11 @@ func FuzzLint(f *testing.F) {
 	seeds(f, func(file txtar.File) { f.Add(file.Name, file.Data) }, ".yaml", ".yml", ".json", ".sh")
 	f.Add("x", []byte("a: &a [*a]\n"))
 	f.Add("x.yaml", []byte("<<: [{apiVersion: v1}, {kind: Pod}]\nspec: {containers: [{command: [sh]}]}\n"))
-	f.Fuzz(func(t *testing.T, name string, data []byte) { check(t, name, data) })
+	for _, text := range []string{twoVolumes, "apiVersion: v1\nkind: Pod\nmetadata:\n  name: !!bool\n", loneReturns} {
+		f.Add("x.yaml", []byte(text))
+	}
+	for _, text := range quantities("1e-99999999") {
+		f.Add("x.yaml", []byte(text))
+	}
+	f.Fuzz(func(t *testing.T, name string, data []byte) { check(t, name, data, len(breaks.FindAll(data, -1))+1) })
 }

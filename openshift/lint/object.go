@@ -2,6 +2,7 @@ package lint
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 
 	appsocp "github.com/openshift/api/apps/v1"
@@ -13,6 +14,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // object is one Kubernetes object: what was written, and what it means.
@@ -30,12 +32,46 @@ func newObject(file string, n *yaml.Node) *object {
 	if o.typed = newType(o.apiVersion, o.kind); o.typed == nil {
 		return o
 	}
-	data, err := json.Marshal(value(n))
+	data, err := json.Marshal(withoutQuantities(value(n), reflect.TypeOf(o.typed)))
 	if err == nil {
 		// What has a wrong type stays zero; a rule of its own reports it.
 		_ = json.Unmarshal(data, o.typed)
 	}
 	return o
+}
+
+// withoutQuantities empties, of a value that is to be read as a type, what would
+// be a resource.Quantity. No rule looks at one, and to read 1e-1000000000,
+// resource.ParseQuantity writes down a milliard zeros.
+func withoutQuantities(v any, t reflect.Type) any {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == reflect.TypeFor[resource.Quantity]() {
+		return nil
+	}
+	switch v := v.(type) {
+	case []any:
+		for i := 0; t.Kind() == reflect.Slice && i < len(v); i++ {
+			v[i] = withoutQuantities(v[i], t.Elem())
+		}
+	case map[string]any:
+		fields := map[string]reflect.Type{}
+		if t.Kind() == reflect.Struct {
+			jsonFields(t, fields)
+		}
+		for key := range v {
+			if t.Kind() == reflect.Map {
+				v[key] = withoutQuantities(v[key], t.Elem())
+			}
+			for name, of := range fields {
+				if strings.EqualFold(name, key) { // as encoding/json does
+					v[key] = withoutQuantities(v[key], of)
+				}
+			}
+		}
+	}
+	return v
 }
 
 // newType returns a new value of a kind's type. A version that has gone is read

@@ -98,9 +98,9 @@ func (p *project) loadYAML(in Input) error {
 	if err != nil {
 		return unreadable(in, err)
 	}
-	found := 0
+	found, left := 0, maxValues
 	for _, doc := range docs {
-		objects := expand(in.Name, doc)
+		objects := expand(in.Name, doc, &left)
 		found += len(objects)
 		p.objects = append(p.objects, objects...)
 	}
@@ -169,10 +169,11 @@ func confKey(key string) bool {
 }
 
 // lines gives the places of the lines of a text in the object. Only a literal
-// block keeps a line of its own for each.
+// block keeps a line of its own for each, unless it is a Secret's base64.
 func (o *object) lines(steps ...any) func(int) place {
 	n, line, _ := at(o.node, steps...)
-	if n.Style&yaml.LiteralStyle == 0 || n.Kind != yaml.ScalarNode {
+	_, secret := o.typed.(*corev1.Secret)
+	if n.Style&yaml.LiteralStyle == 0 || n.Kind != yaml.ScalarNode || secret && steps[0] == "data" {
 		return func(int) place { return place{o.file, line} }
 	}
 	return func(i int) place { return place{o.file, n.Line + 1 + i} }

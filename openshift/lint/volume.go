@@ -121,13 +121,3 @@ func projected(f mountedFile, sources []corev1.VolumeProjection, inside string) 
 func projects(items []corev1.KeyToPath, file string) bool {
 	return len(items) == 0 || keyOf(items, file) != ""
 }
-
-// volumeIndex is a volume's place in the pod's list, -1 where there is none.
-func (w *workload) volumeIndex(name string) int {
-	for i, v := range w.spec.Volumes {
-		if v.Name == name {
-			return i
-		}
-	}
-	return -1
-}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -64,22 +65,30 @@ func plain(n *yaml.Node, left *int, depth int) (*yaml.Node, error) {
 		}
 		c.Content = append(c.Content, p)
 	}
-	for _, m := range merged {
-		merge(&c, m)
+	if len(merged) > 0 {
+		there := map[string]bool{}
+		for i := 0; i < len(c.Content); i += 2 {
+			there[c.Content[i].Value] = true
+		}
+		for _, m := range merged {
+			merge(&c, m, there)
+		}
 	}
 	return &c, nil
 }
 
-// merge adds the entries that a merge key brings and the mapping lacks.
-func merge(into, from *yaml.Node) {
+// merge adds the entries that a merge key brings and the mapping lacks; there
+// are the keys that it has.
+func merge(into, from *yaml.Node, there map[string]bool) {
 	if from.Kind == yaml.SequenceNode {
 		for _, m := range from.Content {
-			merge(into, m)
+			merge(into, m, there)
 		}
 		return
 	}
 	for i := 0; from.Kind == yaml.MappingNode && i+1 < len(from.Content); i += 2 {
-		if _, v := child(into, from.Content[i].Value); v == nil {
+		if key := from.Content[i].Value; !there[key] {
+			there[key] = true
 			into.Content = append(into.Content, from.Content[i], from.Content[i+1])
 		}
 	}
@@ -156,8 +165,7 @@ func scalar(n *yaml.Node) any {
 	case "!!null":
 		return nil
 	case "!!bool":
-		switch n.Value[0] {
-		case 't', 'T', 'y', 'Y':
+		if n.Value != "" && strings.Contains("tTyY", n.Value[:1]) { // !!bool may stand before nothing
 			return true
 		}
 		return n.Value == "on" || n.Value == "On" || n.Value == "ON"
