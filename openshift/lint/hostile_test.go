@@ -74,6 +74,15 @@ func TestInTime(t *testing.T) {
 	}
 }
 
+// TestAliasesBounded: what little stands for much is refused.
+func TestAliasesBounded(t *testing.T) {
+	text := "a: &a " + strings.Repeat("x", 1<<20) + "\nb: [" + strings.Repeat("*a,", 1000) + "]\n"
+	_, err := lint.Run([]lint.Input{{Name: "x.yaml", Data: []byte(text)}}, lint.Options{Now: now})
+	if err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("error = %v", err)
+	}
+}
+
 // template is a Template of a Pod with unknown fields, which findings name.
 func template(fields string, parameters map[string]string) string {
 	text := "apiVersion: template.openshift.io/v1\nkind: Template\nobjects:\n- {apiVersion: v1, kind: Pod, spec: {" + fields + "}}\nparameters:\n"

@@ -42,9 +42,10 @@ func parseYAML(data []byte) ([]*yaml.Node, error) {
 	}
 }
 
-// plain copies a node without aliases and merge keys.
+// plain copies a node without aliases and merge keys. A long value counts as several,
+// for an alias costs as much as what it stands for.
 func plain(n *yaml.Node, left *int, depth int) (*yaml.Node, error) {
-	if *left--; *left < 0 || depth > maxDepth {
+	if *left -= 1 + len(n.Value)>>10; *left < 0 || depth > maxDepth {
 		return nil, fmt.Errorf("line %d: more than %d values or %d levels", n.Line, maxNodes, maxDepth)
 	}
 	if n.Kind == yaml.AliasNode {
