@@ -50,15 +50,24 @@ func CheckReference(ref string) error {
 	return err
 }
 
-// pullable is the grammar of https://github.com/distribution/reference.
-var pullable = regexp.MustCompile(`^(([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?/)?` +
-	`[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*` +
-	`(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+// pullable is the grammar of https://github.com/distribution/reference, but for the
+// lengths of the tag and the digest: counted in it, they take longer to compile than all
+// else in this package, at every start.
+var pullable = regexp.MustCompile(`^(?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?/)?` +
+	`[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*` +
+	`(:\w[\w.-]*)?(@sha256:[0-9a-f]+)?$`)
+
+// The longest tag, and any digest, each with what is before it.
+const (
+	maxTag    = len(":") + 128
+	digestLen = len("@sha256:") + 64
+)
 
 // CheckPullable returns a fault.Usage error where ref is nothing that a cluster
 // could pull: here the registry may be left out and a digest be named.
 func CheckPullable(ref string) error {
-	if !pullable.MatchString(ref) {
+	m := pullable.FindStringSubmatch(ref)
+	if m == nil || len(m[1]) > maxTag || m[2] != "" && len(m[2]) != digestLen {
 		err := fmt.Errorf("%q is no reference of an image", ref)
 		return fault.With(fault.Usage, fault.Hint(err, "write REGISTRY/NAME[:TAG] or REGISTRY/NAME@DIGEST"))
 	}

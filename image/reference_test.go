@@ -1,6 +1,7 @@
 package image
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/mosqbuild/mosqbuild/internal/fault"
@@ -43,12 +44,12 @@ func TestUsualName(t *testing.T) {
 
 func TestCheckPullable(t *testing.T) {
 	digest := "@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-	for _, ref := range []string{"mosquitto", "r.example/m:1", "[::1]:5000/a/b", "a/b__c-d.e:x", "quay.io/a/b:1", "quay.io/a/b" + digest, "localhost/a/b:latest" + digest} {
+	for _, ref := range []string{"mosquitto", "r.example/m:1", "[::1]:5000/a/b", "a/b__c-d.e:x", "quay.io/a/b:1", "quay.io/a/b" + digest, "localhost/a/b:latest" + digest, "a:" + strings.Repeat("t", 128)} {
 		if err := CheckPullable(ref); err != nil {
 			t.Errorf("%q: %v", ref, err)
 		}
 	}
-	for _, ref := range []string{"", "a b", "quay.io/a@sha256:0", "https://quay.io/a/b", "quay.io/A/b"} {
+	for _, ref := range []string{"", "a b", "quay.io/a@sha256:0", "https://quay.io/a/b", "quay.io/A/b", "a:" + strings.Repeat("t", 129), "a@sha256:", "a" + digest + "0", "a:", "a:-"} {
 		if err := CheckPullable(ref); fault.CodeOf(err) != fault.Usage || fault.HintOf(err) == "" {
 			t.Errorf("%q: %v, want a usage error with a hint", ref, err)
 		}
