@@ -53,7 +53,7 @@ func (p lockedPlatform) check(v *faults, at string) {
 	seen := map[string]bool{}
 	for i, r := range p.Repositories {
 		r.check(v, fmt.Sprintf("%s.repositories[%d]", at, i))
-		name := public(r.URL)
+		name := strings.TrimSuffix(public(r.URL), "/")
 		if name == "" {
 			name = path.Clean(r.Folder) // as it is written
 		}

@@ -97,6 +97,7 @@ func TestReadLocksRefuses(t *testing.T) {
 		{"linux/amd64", "windows/amd64", `lock.yaml:6: platforms[0].platform: "windows/amd64" is no platform`},
 		{"linux/amd64", "linux/../x", "is no platform"},
 		{"- mosquitto\n", "- \"\\ta\\nb\"\n", "packages: has a control character"},
+		{"    packages:\n", "      - {url: http://a/b, sha256: " + strings.Repeat("0", 64) + ", key: k, date: 2025-10-09T08:53:20Z}\n      - {url: http://a/b/, sha256: " + strings.Repeat("0", 64) + ", key: k, date: 2025-10-09T08:53:20Z}\n    packages:\n", `"http://a/b" is there twice`},
 		{"    packages:\n", "      - {folder: ./001, sha256: " + strings.Repeat("0", 64) + ", key: k, date: 2025-10-09T08:53:20Z}\n    packages:\n", `"001" is there twice`},
 		{"key: ", "clef: ", "platforms[0].repositories[0].clef: there is no such setting"},
 		{"folder: ", "url: ", "is no http(s) URL"},
